@@ -1,0 +1,44 @@
+# `make reproduce` turns a fresh clone into the tables, the figure and the report.
+PYTHON ?= python3
+BIN := .venv/bin
+# Rules call `derainbench` and `python` by name: the ones of .venv.
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.PHONY: help reproduce real test lint lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
+
+reproduce: .venv/.installed ## results/smoke: tables, figure, report
+	@$(RUN) snakemake --cores all
+
+real: .venv/.installed ## the same on real images: see config/real.yaml
+	@$(RUN) snakemake --cores all --configfile config/real.yaml
+
+test: .venv/.installed ## the tests
+	@$(RUN) python -m pytest -n 2
+
+lint: .venv/.installed ## ruff, snakefmt, snakemake --lint
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) snakefmt --check Snakefile workflow
+	$(RUN) snakemake --lint
+
+lock: ## requirements.lock and environment.yml; newer versions: make lock OPTIONS=--upgrade
+	$(PYTHON) tools/lock.py $(OPTIONS)
+
+clean: ## delete the results of runs; results/reference stays
+	@if [ -d results ]; then find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +; fi
+
+# The stamp is the lock that .venv was installed from: without it, or with another one in it,
+# .venv is made anew. It is laid last, so that a killed install leaves none.
+# OpenCV comes twice: facexlib wants the build with windows, pyiqa the one without, and both write
+# the same files. The one without goes last, because the other cannot be imported without libGL.
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "derainbench needs Python 3.11 or newer, not " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
+	@cmp -s requirements.lock $@ || { \
+		rm -f $@ && $(PYTHON) -m venv --clear .venv && \
+		$(BIN)/python -m pip install --no-deps "$$(grep '^opencv-python==' requirements.lock)" && \
+		$(BIN)/python -m pip install -r requirements.lock; }
+	@$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
+	@cp requirements.lock $@.new && mv $@.new $@

@@ -1,0 +1,97 @@
+"""Training crops and validation crops of paired images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from derainbench.data.images import image_size, read_rgb
+from derainbench.data.pairs import Pair
+from derainbench.errors import BenchError
+
+CACHE_BYTES = 2 * 1024**3  # decoded images are kept in memory up to this many bytes per split
+
+
+class Crops(Dataset):
+    """Square crops of pairs: one item is (rainy, clean), float32 [3,S,S] in [0,1].
+
+    With ``seed`` the crops are random: item i of an epoch depends on (seed, epoch, i) alone, so
+    neither worker processes nor a resumed run change what is seen. Without, they are central.
+
+    Args:
+        pairs: the images.
+        size: side S, pixels.
+        seed: source of randomness, or None for central crops.
+        per_image: crops of each image in one epoch.
+
+    Raises:
+        BenchError: if an image is smaller than the crop.
+    """
+
+    def __init__(
+        self, pairs: Sequence[Pair], size: int, seed: int | None = None, per_image: int = 1
+    ) -> None:
+        self.pairs = list(pairs)
+        self.size = size
+        self.seed = seed
+        self.per_image = per_image
+        self.epoch = 0
+        total = 0
+        for pair in self.pairs:
+            height, width = image_size(pair.input)
+            total += 2 * 3 * height * width
+            if min(height, width) < size:
+                raise BenchError(
+                    f"{pair.input}: {height}x{width} is smaller than the {size}x{size} crop; "
+                    "use larger images or a smaller crop"
+                )
+        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] | None = (
+            {} if total <= CACHE_BYTES else None
+        )
+
+    def __len__(self) -> int:
+        return len(self.pairs) * self.per_image
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rainy, clean = self._images(index % len(self.pairs))
+        height, width = rainy.shape[:2]
+        if self.seed is None:
+            top, left = (height - self.size) // 2, (width - self.size) // 2
+        else:
+            rng = np.random.default_rng([self.seed, self.epoch, index])
+            top = int(rng.integers(height - self.size + 1))
+            left = int(rng.integers(width - self.size + 1))
+        window = np.s_[top : top + self.size, left : left + self.size]
+        return to_tensor(rainy[window]), to_tensor(clean[window])
+
+    def _images(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if self._cache is not None and index in self._cache:
+            return self._cache[index]
+        pair = self.pairs[index]
+        images = read_rgb(pair.input), read_rgb(pair.target)
+        if self._cache is not None:
+            self._cache[index] = images
+        return images
+
+
+def to_tensor(image: np.ndarray) -> torch.Tensor:
+    """uint8 [H,W,3] -> float32 [3,H,W] in [0,1]."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
+
+
+def hold_out(pairs: Sequence[Pair], fraction: float) -> tuple[list[Pair], list[Pair]]:
+    """Splits pairs into (kept, held out) by a hash of their names: stable under additions.
+
+    Raises:
+        BenchError: if there are fewer than two pairs.
+    """
+    if len(pairs) < 2:
+        raise BenchError("one training pair cannot be split into training and validation")
+    ranked = sorted(pairs, key=lambda p: hashlib.sha256(p.name.encode()).hexdigest())
+    count = min(max(1, round(fraction * len(pairs))), len(pairs) - 1)
+    held_out = {p.name for p in ranked[:count]}
+    return [p for p in pairs if p.name not in held_out], [p for p in pairs if p.name in held_out]

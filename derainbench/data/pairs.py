@@ -1,0 +1,108 @@
+"""Paired and unpaired image folders in the benchmark's layout.
+
+A split is a folder with ``input/`` (rainy) and, where there is ground truth, ``target/`` (clean).
+Files pair by equal name, or by ``rain-NNN`` with ``norain-NNN``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from derainbench.data.images import image_files, image_size
+from derainbench.errors import BenchError
+from derainbench.files import digest_of
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One image: rainy file and, where there is ground truth, its clean counterpart."""
+
+    name: str
+    input: Path
+    target: Path | None
+
+
+@dataclass(frozen=True)
+class Split:
+    """The images of one split, checked: every rainy file has its clean one, sizes agree."""
+
+    folder: Path
+    pairs: tuple[Pair, ...]
+
+    @property
+    def paired(self) -> bool:
+        """Whether there is ground truth."""
+        return self.pairs[0].target is not None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all files, for provenance."""
+        files = [f for pair in self.pairs for f in (pair.input, pair.target) if f]
+        return digest_of(files, self.folder)
+
+
+def pairing_key(stem: str) -> str:
+    """What two file names of one pair share: ``rain-5`` and ``norain-5`` give ``5``."""
+    match = re.fullmatch(r"(?:no)?rain-(\d+)", stem)
+    return match.group(1) if match else stem
+
+
+def read_split(folder: str | Path, *, need_target: bool = True) -> Split:
+    """Lists and checks a split folder.
+
+    Raises:
+        BenchError: for a missing or empty folder, files without a partner, or unequal sizes.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BenchError(f"{folder}: no such folder; expected a split with input/ and target/")
+    if not (folder / "input").is_dir():
+        raise BenchError(f"{folder}: has no input/ folder; a split holds input/ and target/")
+    inputs = image_files(folder / "input")
+    if not (folder / "target").is_dir():
+        if need_target:
+            raise BenchError(f"{folder}: has no target/ folder, so nothing to compare with")
+        return Split(folder, tuple(Pair(p.name, p, None) for p in inputs))
+    return Split(folder, match_pairs(inputs, image_files(folder / "target")))
+
+
+def match_pairs(inputs: list[Path], targets: list[Path]) -> tuple[Pair, ...]:
+    """Pairs two lists of files by :func:`pairing_key`.
+
+    Raises:
+        BenchError: naming the first file without a partner, or the first pair of unequal size.
+    """
+    by_key = _by_key(targets)
+    inputs_by_key = _by_key(inputs)
+    pairs = []
+    for key, file in inputs_by_key.items():
+        if key not in by_key:
+            raise BenchError(
+                f"{file}: has no partner in {targets[0].parent} "
+                "(same name, or rain-NNN with norain-NNN)"
+            )
+        pairs.append(Pair(file.name, file, by_key[key]))
+    for key, file in by_key.items():
+        if key not in inputs_by_key:
+            raise BenchError(f"{file}: has no partner in {inputs[0].parent}")
+    for pair in pairs:
+        first, second = image_size(pair.input), image_size(pair.target)
+        if first != second:
+            raise BenchError(
+                f"{pair.input} is {first[0]}x{first[1]} but {pair.target} is "
+                f"{second[0]}x{second[1]}: a pair must have one size"
+            )
+    return tuple(pairs)
+
+
+def _by_key(files: list[Path]) -> dict[str, Path]:
+    by_key: dict[str, Path] = {}
+    for file in files:
+        key = pairing_key(file.stem)
+        if key in by_key:
+            raise BenchError(f"{file} and {by_key[key].name} both stand for image '{key}'")
+        by_key[key] = file
+    return by_key

@@ -1,0 +1,1 @@
+"""Restoring images and scoring them under named protocols."""

@@ -1,0 +1,140 @@
+"""Every model of the benchmark by name."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+import esdnet
+from baselines.registry import ModelCard, discover
+from derainbench.errors import BenchError
+from derainbench.suggest import did_you_mean
+from esdnet import ESDNet
+from esdnet.weights import CheckpointError, load_checkpoint
+
+ESDNET = ModelCard(
+    name="esdnet",
+    title="ESDNet",
+    build=ESDNet,
+    paper="Song et al., IJCAI 2024, arXiv 2405.06277",
+    repository="https://github.com/MingTian99/ESDNet",
+    size_multiple=ESDNet.size_multiple,
+    inference="tiled",
+    spiking=True,
+    weights="authors' repository, no licence stated; released files may need conversion",
+)
+
+
+@cache
+def cards() -> dict[str, ModelCard]:
+    """All model cards by name, ESDNet first."""
+    return {ESDNET.name: ESDNET, **discover()}
+
+
+def card(name: str) -> ModelCard:
+    """The card of a model; case and ``-``/``_`` do not matter.
+
+    Raises:
+        BenchError: for an unknown name.
+    """
+    wanted = _normal(name)
+    for known, model_card in cards().items():
+        if _normal(known) == wanted:
+            return model_card
+    raise BenchError(f"unknown model '{name}'{did_you_mean(name.lower(), cards())}")
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def build(name: str, **kwargs) -> nn.Module:
+    """A freshly initialised model; see :func:`card` for names.
+
+    Takes float [N,3,H,W] in [0,1] and gives the restored image, same shape, unclamped.
+
+    Raises:
+        BenchError: for an unknown name, or arguments the model does not take.
+    """
+    model_card = card(name)
+    known = inspect.signature(model_card.build).parameters
+    for argument in kwargs:
+        if argument not in known:
+            raise BenchError(
+                f"model '{model_card.name}' takes no argument '{argument}'"
+                f"{did_you_mean(argument, known)}"
+            )
+    try:
+        return model_card.build(**kwargs)
+    except (TypeError, ValueError) as error:
+        raise BenchError(f"model '{model_card.name}': {error}") from error
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Loads a weight file, strictly (see :func:`esdnet.load_checkpoint`).
+
+    Raises:
+        BenchError: naming the file and the reason.
+    """
+    try:
+        load_checkpoint(model, path)
+    except CheckpointError as error:
+        raise BenchError(str(error)) from error
+
+
+def metadata_of(run_settings: Mapping[str, Any]) -> dict[str, str]:
+    """What our own weight files say about themselves: enough to rebuild the model."""
+    return {"model": run_settings["model"], "kwargs": json.dumps(run_settings["kwargs"])}
+
+
+def load(
+    name: str, weights: str | Path, kwargs: Mapping[str, Any] | None = None
+) -> tuple[nn.Module, dict[str, Any]]:
+    """A model with weights, in eval mode, and the constructor arguments it was built with.
+
+    Weight files that this benchmark wrote carry their constructor arguments; for others pass
+    ``kwargs``, or the model's defaults hold.
+
+    Raises:
+        BenchError: if the weights are of another model or cannot be read.
+    """
+    own = _own_metadata(Path(weights))
+    if own and own["model"] != card(name).name:
+        raise BenchError(f"{weights}: these are weights of '{own['model']}', not of '{name}'")
+    stored = json.loads(own["kwargs"]) if own else {}
+    if kwargs and own and dict(kwargs) != stored:
+        raise BenchError(f"{weights}: was trained with {stored}, not with {dict(kwargs)}")
+    arguments = dict(kwargs or stored)
+    model = build(name, **arguments)
+    load_weights(model, weights)
+    return model.eval(), arguments
+
+
+def _own_metadata(path: Path) -> dict[str, str] | None:
+    if path.suffix != ".safetensors" or not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError):
+        return None  # the loader reports damage
+    return metadata if {"model", "kwargs"} <= metadata.keys() else None
+
+
+def source_files(name: str) -> list[Path]:
+    """The files that define a model: what a trained model must be retrained for when edited."""
+    module = inspect.getmodule(card(name).build)
+    esdnet_files = sorted(Path(esdnet.__file__).parent.glob("*.py"))
+    if module.__name__.startswith("esdnet"):
+        return esdnet_files
+    uses_esdnet = any(
+        getattr(value, "__module__", "").startswith("esdnet") for value in vars(module).values()
+    )
+    return [Path(module.__file__), *(esdnet_files if uses_esdnet else [])]

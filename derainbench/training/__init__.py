@@ -1,0 +1,1 @@
+"""Training: recipe, schedule, loss, random crops, the loop and its checkpoints."""

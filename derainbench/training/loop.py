@@ -1,0 +1,225 @@
+"""Training one model by one recipe with one seed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.utils.data import DataLoader
+
+from derainbench import models, provenance
+from derainbench.data.crops import Crops, hold_out
+from derainbench.data.pairs import Pair, read_split
+from derainbench.device import prepare
+from derainbench.errors import BenchError
+from derainbench.files import atomic_path, write_json
+from derainbench.progress import Reporter
+from derainbench.training import checkpoints
+from derainbench.training.losses import LOSSES
+from derainbench.training.recipe import Recipe
+from derainbench.training.schedule import rate_in_epoch
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Pairs to train on and pairs that choose the best epoch, with the digest of both."""
+
+    train: list[Pair]
+    select: list[Pair]
+    source: str
+    digest: str
+
+
+def read_training_data(folder: Path, recipe: Recipe) -> TrainingData:
+    """Reads ``folder/train`` and what the recipe selects on.
+
+    Raises:
+        BenchError: if a split is missing or unusable.
+    """
+    train = read_split(folder / "train")
+    if recipe.select_on == "val" and not (folder / "val").is_dir():
+        kept, held_out = hold_out(train.pairs, recipe.val_fraction)
+        return TrainingData(kept, held_out, "held out of train", train.digest)
+    select = read_split(folder / recipe.select_on)
+    digest = provenance.key_of({"train": train.digest, "select": select.digest})
+    return TrainingData(list(train.pairs), list(select.pairs), recipe.select_on, digest)
+
+
+def train(
+    *,
+    model_name: str,
+    model_kwargs: Mapping[str, Any],
+    data: Path,
+    recipe: Recipe,
+    seed: int,
+    out: Path,
+    device: str = "auto",
+    workers: int = 0,
+    checkpoint_folder: str | None = None,
+) -> Path:
+    """Trains and writes ``out/model.safetensors``, ``history.csv`` and a provenance record.
+
+    The weights are those of the epoch with the highest RGB PSNR on the selection crops. A run
+    that was stopped goes on after its last whole epoch, with the same result as one that was not.
+
+    Returns:
+        Path of the weights.
+
+    Raises:
+        BenchError: for unusable settings or data, or if the loss stops being finite.
+    """
+    chosen_device = prepare(device, seed)
+    training_data = read_training_data(Path(data), recipe)
+    model = models.build(model_name, **model_kwargs).to(chosen_device)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), recipe.lr, recipe.betas, recipe.eps, recipe.weight_decay
+    )
+    run_settings = {
+        "model": models.card(model_name).name,
+        "kwargs": dict(model_kwargs),
+        "recipe": recipe.model_dump(),
+        "selected_on": training_data.source,
+    }
+    identity = {
+        **run_settings,
+        "seed": seed,
+        "data": training_data.digest,
+        "source": provenance.source_digest(source_files(model_name)),
+        "device": str(chosen_device),
+        "threads": torch.get_num_threads(),
+    }
+    checkpoint = checkpoints.location(provenance.key_of(identity), checkpoint_folder)
+    progress = checkpoints.restore(checkpoint, model, optimiser)
+    crops = Crops(training_data.train, recipe.crop, seed, recipe.crops_per_image)
+    select_crops = Crops(training_data.select, recipe.val_crop)
+
+    with Reporter(f"train {model_name}", recipe.epochs, progress.epochs_done) as reporter:
+        for epoch in range(progress.epochs_done, recipe.epochs):
+            started = time.perf_counter()
+            rate = rate_in_epoch(recipe, epoch)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            crops.epoch = epoch
+            loss = _run_epoch(model, optimiser, crops, recipe, seed, epoch, workers, chosen_device)
+            if not math.isfinite(loss):
+                raise BenchError(f"training diverged: the loss of epoch {epoch} is {loss}")
+            psnr = None
+            if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs:
+                psnr = selection_psnr(model, select_crops, recipe.batch_size, chosen_device)
+                if psnr > progress.best_psnr:
+                    progress.best_psnr, progress.best_epoch = psnr, epoch
+                    progress.best_state = {
+                        k: v.detach().cpu().clone() for k, v in model.state_dict().items()
+                    }
+            seconds = time.perf_counter() - started
+            progress.history.append(
+                {
+                    "epoch": epoch,
+                    "lr": rate,
+                    "loss": loss,
+                    "selection_psnr_rgb": psnr,
+                    "seconds": round(seconds, 3),
+                }
+            )
+            progress.epochs_done = epoch + 1
+            checkpoints.save(checkpoint, progress, model, optimiser)
+            shown = "" if psnr is None else f", {training_data.source} PSNR {psnr:.2f} dB RGB"
+            reporter.advance(f"loss {loss:.4f}{shown}")
+
+    weights = _write_results(Path(out), progress, run_settings, training_data, seed, chosen_device)
+    checkpoint.unlink(missing_ok=True)
+    return weights
+
+
+def _run_epoch(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    crops: Crops,
+    recipe: Recipe,
+    seed: int,
+    epoch: int,
+    workers: int,
+    device: torch.device,
+) -> float:
+    """One pass over the crops; returns the mean loss."""
+    order = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    loader = DataLoader(
+        crops, recipe.batch_size, shuffle=True, generator=order, num_workers=workers
+    )
+    loss_function = LOSSES[recipe.loss]
+    model.train()
+    total = 0.0
+    for rainy, clean in loader:
+        optimiser.zero_grad(set_to_none=True)
+        loss = loss_function(model(rainy.to(device)), clean.to(device))
+        loss.backward()
+        optimiser.step()
+        total += loss.item() * len(rainy)
+    return total / len(crops)
+
+
+@torch.no_grad()
+def selection_psnr(model: nn.Module, crops: Crops, batch_size: int, device: torch.device) -> float:
+    """Mean RGB PSNR (dB, peak 1, output clamped) over central crops."""
+    model.eval()
+    values = []
+    for rainy, clean in DataLoader(crops, batch_size):
+        restored = model(rainy.to(device)).clamp(0, 1)
+        mse = (restored - clean.to(device)).double().square().mean(dim=(1, 2, 3))
+        values.append(-10 * torch.log10(mse))
+    return torch.cat(values).mean().item()
+
+
+def _write_results(
+    out: Path,
+    progress: checkpoints.Progress,
+    run_settings: dict[str, Any],
+    training_data: TrainingData,
+    seed: int,
+    device: torch.device,
+) -> Path:
+    weights = out / "model.safetensors"
+    history = out / "history.csv"
+    with atomic_path(history) as temporary:
+        pd.DataFrame(progress.history).to_csv(temporary, index=False)
+    # safetensors has no scalar-preserving guarantee for shared storage: every tensor is its own.
+    tensors = {k: v.contiguous() for k, v in progress.best_state.items()}
+    with atomic_path(weights) as temporary:
+        save_file(tensors, temporary, metadata=models.metadata_of(run_settings))
+    facts = {
+        **run_settings,
+        "best_epoch": progress.best_epoch,
+        "best_selection_psnr_rgb": progress.best_psnr,
+        "train_pairs": len(training_data.train),
+        "selection_pairs": len(training_data.select),
+        "seconds": round(sum(row["seconds"] for row in progress.history), 1),
+    }
+    write_json(out / "training.json", facts)
+    provenance.write_record(
+        weights,
+        settings=run_settings,
+        inputs={"data": training_data.digest},
+        device=str(device),
+        seed=seed,
+    )
+    return weights
+
+
+def source_files(model_name: str) -> list[Path]:
+    """The code that decides what training yields: editing any of it makes weights stale."""
+    here = Path(__file__).parent
+    package = here.parent
+    return [
+        *sorted(here.glob("*.py")),
+        *(package / "data" / name for name in ("crops.py", "images.py", "pairs.py")),
+        package / "device.py",
+        *models.source_files(model_name),
+    ]

@@ -1,0 +1,71 @@
+"""What a block needs to know about the kind of network it is part of.
+
+ESDNet and its ANN twin share one topology (:mod:`esdnet.blocks`). They differ in two operators
+only: the activation in front of a convolution and the normalisation behind it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from spikingjelly.activation_based import layer, neuron, surrogate
+from torch import nn
+
+
+class Operators(Protocol):
+    """The activation and the normalisation that blocks are built with."""
+
+    def activation(self) -> nn.Module:
+        """A module [T,N,C,H,W] -> [T,N,C,H,W] placed in front of a convolution."""
+        ...
+
+    def norm(self, channels: int, *, gain: float = 1.0) -> nn.Module:
+        """A module [T,N,C,H,W] -> [T,N,C,H,W] placed behind a convolution."""
+        ...
+
+
+class SpikingOperators:
+    """LIF neurons and threshold-dependent batch norm, with the authors' constants.
+
+    LIF: tau 2, input not decayed, hard reset to 0, reset not detached, surrogate gradient
+    sigmoid(alpha=4). tdBN: alpha 1/sqrt(2), its v_th equal to the neurons' threshold times
+    ``gain`` (the second tdBN of a residual branch has gain 0.2: 0.03 for a threshold of 0.15).
+
+    Args:
+        v_threshold: firing threshold of every neuron; the authors use 0.15.
+    """
+
+    def __init__(self, v_threshold: float = 0.15) -> None:
+        if v_threshold <= 0:
+            raise ValueError(f"v_threshold must be positive, got {v_threshold}")
+        self.v_threshold = v_threshold
+
+    def activation(self) -> nn.Module:
+        return neuron.LIFNode(
+            tau=2.0,
+            decay_input=False,
+            v_threshold=self.v_threshold,
+            v_reset=0.0,
+            surrogate_function=surrogate.Sigmoid(alpha=4.0),
+            detach_reset=False,
+            step_mode="m",
+        )
+
+    def norm(self, channels: int, *, gain: float = 1.0) -> nn.Module:
+        return layer.ThresholdDependentBatchNorm2d(
+            alpha=1 / math.sqrt(2),
+            v_th=self.v_threshold * gain,
+            num_features=channels,
+        )
+
+
+class AnalogOperators:
+    """ReLU and ordinary batch norm: what the ANN twin has where ESDNet has LIF and tdBN."""
+
+    def activation(self) -> nn.Module:
+        return nn.ReLU()
+
+    def norm(self, channels: int, *, gain: float = 1.0) -> nn.Module:
+        del gain  # tdBN's threshold scaling has no counterpart without a threshold
+        return layer.BatchNorm2d(channels, step_mode="m")

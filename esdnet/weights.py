@@ -1,0 +1,128 @@
+"""Reading weight files of any origin into a model, strictly.
+
+Accepted: safetensors; PyTorch files (read with ``weights_only=True``: no code in a file is ever
+run) that hold a bare state dict or one under ``state_dict``, ``model``, ``params`` or ``net``;
+``module.`` prefixes left by DataParallel.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+WRAPPER_KEYS = ("state_dict", "model", "params", "net")
+
+
+class CheckpointError(ValueError):
+    """A weight file that cannot be used; the message is one line that names the file."""
+
+
+def read_state_dict(path: str | Path) -> dict[str, torch.Tensor]:
+    """The tensors of a weight file, unwrapped, on the CPU.
+
+    Raises:
+        CheckpointError: if the file is missing, damaged, not a state dict, or wants to run code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such weight file")
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(
+                f"{path}: damaged or truncated safetensors file; copy or download it again"
+            ) from error
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported global" in str(error) or "WeightsUnpickler error" in str(error):
+            raise CheckpointError(
+                f"{path}: holds pickled objects other than tensors, which could run code; "
+                "save its bare state_dict with torch.save(model.state_dict(), ...) instead"
+            ) from error
+        raise CheckpointError(f"{path}: not a PyTorch weight file") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{path}: damaged or truncated weight file; copy or download it again"
+        ) from error
+    return _unwrap(content, path)
+
+
+def _unwrap(content: object, path: Path) -> dict[str, torch.Tensor]:
+    for key in WRAPPER_KEYS:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    if (
+        not isinstance(content, dict)
+        or not content
+        or not all(isinstance(v, torch.Tensor) for v in content.values())
+    ):
+        raise CheckpointError(
+            f"{path}: holds no state dict (expected tensors by name, bare or under one of "
+            f"{', '.join(WRAPPER_KEYS)})"
+        )
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def load_checkpoint(model: nn.Module, path: str | Path) -> None:
+    """Loads a weight file into ``model``; every key and shape must agree.
+
+    Raises:
+        CheckpointError: naming the file, what differs and the likely reason; the model is left
+            as it was.
+    """
+    state = read_state_dict(path)
+    own = model.state_dict()
+    missing = [k for k in own if k not in state]
+    unexpected = [k for k in state if k not in own]
+    reshaped = [k for k in own if k in state and own[k].shape != state[k].shape]
+    if missing or unexpected or reshaped:
+        differences = [
+            _some(f"{len(missing)} missing", missing),
+            _some(f"{len(unexpected)} unexpected", unexpected),
+            _some(
+                f"{len(reshaped)} of another shape",
+                [f"{k} {list(state[k].shape)} for {list(own[k].shape)}" for k in reshaped],
+            ),
+        ]
+        raise CheckpointError(
+            f"{path}: does not fit {type(model).__name__}: "
+            f"{'; '.join(d for d in differences if d)}. "
+            f"{_reason(own, missing, unexpected, reshaped)}"
+        )
+    not_finite = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
+    if not_finite:
+        raise CheckpointError(f"{path}: {_some('values that are not finite in', not_finite)}")
+    model.load_state_dict(state)
+
+
+def _some(what: str, keys: list[str], most: int = 2) -> str:
+    if not keys:
+        return ""
+    more = ", .." if len(keys) > most else ""
+    return f"{what} ({', '.join(keys[:most])}{more})"
+
+
+def _reason(own: dict, missing: list[str], unexpected: list[str], reshaped: list[str]) -> str:
+    """The likely reason for a disagreement, as one sentence."""
+    if len(missing) == len(own):
+        return "No key is shared: these are the weights of another model."
+    odd = [k.split(" ")[0] for k in (*missing, *unexpected, *reshaped)]
+    if all(".attn.ta." in k for k in odd):
+        return "Only temporal attention differs: the weights have another T or set of attentions."
+    if all(".attn." in k for k in odd):
+        return "Only attention differs: the weights have another set of attentions."
+    if all(k.startswith("refinement.") for k in odd):
+        return "Only the refinement block differs: set refine accordingly."
+    if reshaped and not missing and not unexpected:
+        return "Same layers, other shapes: the weights have another width (dim)."
+    if not reshaped:
+        return "Shared keys agree in shape: the weights have another number of blocks."
+    return "The weights are of another model or size."
