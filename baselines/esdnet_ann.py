@@ -8,6 +8,8 @@ from baselines.registry import ModelCard
 from esdnet.network import DerainingUNet
 from esdnet.operators import AnalogOperators
 
+MODELS = ("esdnet-ann",)
+
 
 class ESDNetANN(DerainingUNet):
     """ESDNet's topology with ReLU for LIF, ordinary batch norm for tdBN and one time step.

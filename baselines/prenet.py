@@ -11,6 +11,8 @@ from torch import nn
 
 from baselines.registry import ModelCard
 
+MODELS = ("prenet", "prenet_r", "prn", "prn_r")
+
 CHANNELS = 32
 RESIDUAL_BLOCKS = 5
 

@@ -1,13 +1,23 @@
-"""How a baseline makes itself known: a module of this package with a list ``CARDS``."""
+"""How a baseline makes itself known.
+
+A module of this package declares ``MODELS``, a literal tuple of the names it provides, and
+``CARDS``, a list with one :class:`ModelCard` for each. ``MODELS`` is read without importing the
+module, so that looking a name up costs nothing and one broken baseline does not break the others.
+"""
 
 from __future__ import annotations
 
+import ast
 import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
+
+PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -39,15 +49,33 @@ class ModelCard:
     weights: str = "none"
 
 
-def discover() -> dict[str, ModelCard]:
-    """The cards of every module in this package, by name."""
-    import baselines
+def index() -> dict[str, Path]:
+    """Model names of this package and the files that provide them; nothing is imported.
 
-    cards: dict[str, ModelCard] = {}
-    for info in pkgutil.iter_modules(baselines.__path__):
-        module = importlib.import_module(f"baselines.{info.name}")
-        for card in getattr(module, "CARDS", ()):
-            if card.name in cards:
-                raise ValueError(f"two baselines are named {card.name}")
-            cards[card.name] = card
-    return cards
+    Raises:
+        ValueError: if two files provide one name.
+    """
+    found: dict[str, Path] = {}
+    for file in sorted(PACKAGE.glob("*.py")):
+        for name in _declared_models(file):
+            if name in found:
+                raise ValueError(f"{found[name].name} and {file.name} both provide '{name}'")
+            found[name] = file
+    return found
+
+
+def _declared_models(file: Path) -> tuple[str, ...]:
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MODELS":
+            return ast.literal_eval(node.value)
+    return ()
+
+
+def card(name: str) -> ModelCard:
+    """The card of a model of this package; imports its module.
+
+    Raises:
+        KeyError: for a name that no module provides.
+    """
+    module = importlib.import_module(f"baselines.{index()[name].stem}")
+    return next(c for c in module.CARDS if c.name == name)

@@ -61,7 +61,8 @@ def staged_folder(out: Path) -> Iterator[Path]:
         raise BenchError(f"{out}: cannot be written ({error.strerror})") from error
     try:
         yield stage
-        for entry in sorted(stage.iterdir()):
+        # Folders first: a file such as dataset.json stands for the whole and appears last.
+        for entry in sorted(stage.iterdir(), key=lambda e: (e.is_file(), e.name)):
             final = out / entry.name
             if final.is_dir() and not final.is_symlink():
                 shutil.rmtree(final)

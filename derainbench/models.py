@@ -5,16 +5,16 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-import esdnet
-from baselines.registry import ModelCard, discover
+from baselines import registry
+from baselines.registry import ModelCard
 from derainbench.errors import BenchError
+from derainbench.sources import known_model, model_names
 from derainbench.suggest import did_you_mean
 from esdnet import ESDNet
 from esdnet.weights import CheckpointError, load_checkpoint
@@ -32,10 +32,9 @@ ESDNET = ModelCard(
 )
 
 
-@cache
 def cards() -> dict[str, ModelCard]:
-    """All model cards by name, ESDNet first."""
-    return {ESDNET.name: ESDNET, **discover()}
+    """All model cards by name, ESDNet first; imports every model."""
+    return {name: card(name) for name in model_names()}
 
 
 def card(name: str) -> ModelCard:
@@ -44,15 +43,8 @@ def card(name: str) -> ModelCard:
     Raises:
         BenchError: for an unknown name.
     """
-    wanted = _normal(name)
-    for known, model_card in cards().items():
-        if _normal(known) == wanted:
-            return model_card
-    raise BenchError(f"unknown model '{name}'{did_you_mean(name.lower(), cards())}")
-
-
-def _normal(name: str) -> str:
-    return name.lower().replace("-", "_")
+    known = known_model(name)
+    return ESDNET if known == ESDNET.name else registry.card(known)
 
 
 def build(name: str, **kwargs) -> nn.Module:
@@ -126,15 +118,3 @@ def _own_metadata(path: Path) -> dict[str, str] | None:
     except (SafetensorError, OSError):
         return None  # the loader reports damage
     return metadata if {"model", "kwargs"} <= metadata.keys() else None
-
-
-def source_files(name: str) -> list[Path]:
-    """The files that define a model: what a trained model must be retrained for when edited."""
-    module = inspect.getmodule(card(name).build)
-    esdnet_files = sorted(Path(esdnet.__file__).parent.glob("*.py"))
-    if module.__name__.startswith("esdnet"):
-        return esdnet_files
-    uses_esdnet = any(
-        getattr(value, "__module__", "").startswith("esdnet") for value in vars(module).values()
-    )
-    return [Path(module.__file__), *(esdnet_files if uses_esdnet else [])]

@@ -1,4 +1,4 @@
-"""Progress for people (a bar with ETA) and for logs (a line per step)."""
+"""Progress for people (a bar with ETA) and for logs (a line now and then)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+LOG_INTERVAL = 5.0  # seconds between lines where there is no terminal
+
 
 class Reporter:
-    """Shows steps of a long job on standard error: a bar on a terminal, else one line per step.
+    """Shows steps of a long job on standard error: a bar on a terminal, else a line
+    every few seconds.
 
     Args:
         what: name of the job.
@@ -28,6 +31,7 @@ class Reporter:
     def __init__(self, what: str, total: int, done: int = 0) -> None:
         self.what, self.total, self.done = what, total, done
         self._started, self._start_done = time.monotonic(), done
+        self._last_line = float("-inf")
         self._bar: Progress | None = None
 
     def __enter__(self) -> Reporter:
@@ -56,7 +60,11 @@ class Reporter:
         if self._bar:
             self._bar.update(self._task, completed=self.done, note=note)
             return
-        per_step = (time.monotonic() - self._started) / (self.done - self._start_done)
+        now = time.monotonic()
+        if now - self._last_line < LOG_INTERVAL and self.done < self.total:
+            return
+        self._last_line = now
+        per_step = (now - self._started) / (self.done - self._start_done)
         remaining = per_step * (self.total - self.done)
         print(
             f"{self.what}: {self.done}/{self.total}, {remaining:.0f} s to go"

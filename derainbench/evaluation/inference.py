@@ -61,9 +61,7 @@ def restore_tiled(model: nn.Module, image: torch.Tensor) -> torch.Tensor:
         image[None], (0, max(0, TILE - width), 0, max(0, TILE - height)), mode="replicate"
     )[0]
     spots = [
-        (top, left)
-        for top in tile_starts(padded.shape[1])
-        for left in tile_starts(padded.shape[2])
+        (top, left) for top in tile_starts(padded.shape[1]) for left in tile_starts(padded.shape[2])
     ]
     weight = _tile_weight(image)
     total = torch.zeros_like(padded)

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import DataLoader
 
-from derainbench import models, provenance
+from derainbench import models, provenance, sources
 from derainbench.data.crops import Crops, hold_out
 from derainbench.data.pairs import Pair, read_split
 from derainbench.device import prepare
@@ -77,8 +77,8 @@ def train(
         BenchError: for unusable settings or data, or if the loss stops being finite.
     """
     chosen_device = prepare(device, seed)
-    training_data = read_training_data(Path(data), recipe)
     model = models.build(model_name, **model_kwargs).to(chosen_device)
+    training_data = read_training_data(Path(data), recipe)
     optimiser = torch.optim.AdamW(
         model.parameters(), recipe.lr, recipe.betas, recipe.eps, recipe.weight_decay
     )
@@ -92,7 +92,7 @@ def train(
         **run_settings,
         "seed": seed,
         "data": training_data.digest,
-        "source": provenance.source_digest(source_files(model_name)),
+        "source": provenance.source_digest(sources.of_training(model_name)),
         "device": str(chosen_device),
         "threads": torch.get_num_threads(),
     }
@@ -211,15 +211,3 @@ def _write_results(
         seed=seed,
     )
     return weights
-
-
-def source_files(model_name: str) -> list[Path]:
-    """The code that decides what training yields: editing any of it makes weights stale."""
-    here = Path(__file__).parent
-    package = here.parent
-    return [
-        *sorted(here.glob("*.py")),
-        *(package / "data" / name for name in ("crops.py", "images.py", "pairs.py")),
-        package / "device.py",
-        *models.source_files(model_name),
-    ]

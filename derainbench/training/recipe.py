@@ -59,9 +59,7 @@ class Recipe(BaseModel):
         if self.min_lr > self.lr:
             raise ValueError(f"min_lr {self.min_lr} is above lr {self.lr}")
         if self.epochs <= self.warmup_epochs:
-            raise ValueError(
-                f"epochs {self.epochs} must exceed warmup_epochs {self.warmup_epochs}"
-            )
+            raise ValueError(f"epochs {self.epochs} must exceed warmup_epochs {self.warmup_epochs}")
         return self
 
 

@@ -1,0 +1,24 @@
+# One command from a clone to tables, figures and report: snakemake --cores all
+# Another configuration: snakemake --cores all --configfile config/real.yaml
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+if "name" not in config:  # no --configfile: a second one would be merged into the first
+
+    configfile: "config/smoke.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/energy.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report/index.html",

@@ -1,0 +1,81 @@
+# The checked configuration and the look-ups that rules share.
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, workflow.basedir)  # the harness is used in place, installed or not
+
+from derainbench import config as bench_config
+from derainbench import sources
+from derainbench.errors import BenchError
+
+# Jobs call `python`: the one that runs Snakemake, unless a conda environment takes over.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+try:
+    CONFIG = bench_config.parse(config, "configuration")
+except BenchError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = CONFIG.results
+SYNTHETIC = [n for n, d in CONFIG.datasets.items() if d.kind == "synthetic"]
+FOLDERS = [n for n, d in CONFIG.datasets.items() if d.kind == "folder"]
+TRAINED = [n for n, r in CONFIG.runs.items() if r.train]
+# One GPU per job where there is one; the profile's limit then keeps jobs from sharing it.
+GPU = int(CONFIG.device != "cpu" and shutil.which("nvidia-smi") is not None)
+
+
+def one_of(names):
+    """A wildcard constraint that admits exactly these names."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def code(stage, run=None):
+    """Source files of a stage, and of a run's model, relative to the working directory."""
+    files = sources.of_stage(stage)
+    if run:
+        files += sources.of_model(CONFIG.runs[run].model)
+    return [os.path.relpath(f) for f in files]
+
+
+def flags(option, values):
+    """Repeated `--option key=value`, values as JSON, quoted for the shell."""
+    return " ".join(f"--{option} {shlex.quote(f'{k}={json.dumps(v)}')}" for k, v in values.items())
+
+
+def weights_of(wildcards):
+    """The weight file of a run's variant."""
+    run = CONFIG.runs[wildcards.run]
+    if run.train:
+        return f"{RESULTS}/runs/{wildcards.run}/{wildcards.variant}/model.safetensors"
+    return os.path.join(CONFIG.weights_root, run.weights)
+
+
+def inference_arguments(wildcards):
+    """What evaluation is told of a run; trained weights carry their constructor arguments."""
+    run = CONFIG.runs[wildcards.run]
+    parts = [] if run.train else [flags("kwarg", run.kwargs)]
+    parts += [f"--inference {run.inference}"] if run.inference else []
+    parts += [f"--quantise {run.quantise}"] if run.quantise else []
+    return " ".join(parts)
+
+
+wildcard_constraints:
+    dataset=one_of(CONFIG.datasets),
+    run=one_of(CONFIG.runs),
+    variant=r"seed-\d+|official",
+    seed=r"\d+",
+
+
+onstart:
+    # Unknown arguments, absent folders: better now than after an hour of training.
+    try:
+        bench_config.check_deeply(CONFIG)
+    except BenchError as error:
+        raise WorkflowError(str(error)) from None

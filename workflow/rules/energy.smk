@@ -1,0 +1,31 @@
+# Operation counts and energy, on the first test set of a run.
+rule energy:
+    input:
+        code=lambda w: code("energy", w.run),
+        data=lambda w: f"{RESULTS}/data/{CONFIG.runs[w.run].test[0]}/dataset.json",
+        weights=weights_of,
+    output:
+        layers=f"{RESULTS}/energy/{{run}}/{{variant}}/layers.csv",
+        account=f"{RESULTS}/energy/{{run}}/{{variant}}/energy.json",
+    log:
+        f"{RESULTS}/logs/energy/{{run}}/{{variant}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/energy/{{run}}/{{variant}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.infer
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+    params:
+        model=lambda w: CONFIG.runs[w.run].model,
+        kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
+        folder=lambda w: CONFIG.dataset_folder(CONFIG.runs[w.run].test[0]),
+        size=CONFIG.energy.size,
+        images=CONFIG.energy.images,
+        device=CONFIG.device,
+    shell:
+        "python -m derainbench energy --model {params.model} --weights {input.weights:q}"
+        " {params.kwargs} --data {params.folder:q}/test --size {params.size}"
+        " --images {params.images} --device {params.device}"
+        " --out $(dirname {output.account}) > {log} 2>&1"

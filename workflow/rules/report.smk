@@ -1,0 +1,97 @@
+# Tables, figures and the page, from files alone.
+SCORES = [f"{RESULTS}/scores/{r}/{v}/{d}/per_image.csv" for r, v, d in CONFIG.evaluations()]
+COUNTS = [
+    f"{RESULTS}/energy/{run}/{variant}/energy.json"
+    for run in CONFIG.runs
+    for variant in CONFIG.runs[run].variants()
+]
+TABLES = ["quality", "complexity", "structure"]
+STRIP = f"{RESULTS}/figures/strip-{CONFIG.figures.dataset}.png"
+
+
+localrules:
+    record_config,
+    tables,
+    figures,
+    page,
+
+
+rule record_config:
+    output:
+        f"{RESULTS}/config.json",
+    log:
+        f"{RESULTS}/logs/record_config.log",
+    conda:
+        "../../environment.yml"
+    params:
+        text=CONFIG.model_dump_json(),
+    shell:
+        "printf '%s\\n' {params.text:q} > {output} 2> {log}"
+
+
+rule tables:
+    input:
+        code("tables"),
+        SCORES,
+        COUNTS,
+        config=rules.record_config.output,
+    output:
+        report(
+            expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES),
+            caption="../report/tables.rst",
+            category="Tables",
+        ),
+        expand(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),
+    log:
+        f"{RESULTS}/logs/tables.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tables.tsv"
+    conda:
+        "../../environment.yml"
+    shell:
+        "python -m derainbench tables --config {input.config} --out $(dirname {output[0]})"
+        " > {log} 2>&1"
+
+
+rule figures:
+    input:
+        code("figures"),
+        SCORES,
+        COUNTS,
+        config=rules.record_config.output,
+    output:
+        report(
+            f"{RESULTS}/figures/pareto.svg",
+            caption="../report/pareto.rst",
+            category="Figures",
+        ),
+        multiext(f"{RESULTS}/figures/pareto", ".pdf", ".png"),
+        report(STRIP, caption="../report/strip.rst", category="Figures"),
+    log:
+        f"{RESULTS}/logs/figures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures.tsv"
+    conda:
+        "../../environment.yml"
+    shell:
+        "python -m derainbench figures --config {input.config} --out $(dirname {output[0]})"
+        " > {log} 2>&1"
+
+
+rule page:
+    input:
+        code("report"),
+        rules.tables.output,
+        rules.figures.output,
+        config=rules.record_config.output,
+    output:
+        f"{RESULTS}/report/index.html",
+    log:
+        f"{RESULTS}/logs/page.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/page.tsv"
+    conda:
+        "../../environment.yml"
+    shell:
+        "python -m derainbench report --config {input.config} --out $(dirname {output})"
+        " > {log} 2>&1"

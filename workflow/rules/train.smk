@@ -1,0 +1,36 @@
+# Training. Checkpoints lie outside the outputs (.derainbench/), which Snakemake deletes when a job
+# fails: a job that was killed goes on where it was.
+rule train:
+    input:
+        code=lambda w: code("train", w.run),
+        data=lambda w: f"{RESULTS}/data/{CONFIG.runs[w.run].train.dataset}/dataset.json",
+    output:
+        weights=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/model.safetensors",
+        history=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/history.csv",
+        facts=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/training.json",
+    log:
+        f"{RESULTS}/logs/train/{{run}}/seed-{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{run}}/seed-{{seed}}.tsv"
+    wildcard_constraints:
+        run=one_of(TRAINED),
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.train + CONFIG.workers
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+    params:
+        model=lambda w: CONFIG.runs[w.run].model,
+        kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
+        folder=lambda w: CONFIG.dataset_folder(CONFIG.runs[w.run].train.dataset),
+        recipe=lambda w: CONFIG.runs[w.run].train.recipe,
+        overrides=lambda w: flags("set", CONFIG.runs[w.run].train.set),
+        workers=CONFIG.workers,
+        device=CONFIG.device,
+    shell:
+        "OMP_NUM_THREADS=$(({threads} - {params.workers} > 0 ? {threads} - {params.workers} : 1))"
+        " python -m derainbench train --model {params.model} {params.kwargs}"
+        " --data {params.folder:q} --config {params.recipe} {params.overrides}"
+        " --seed {wildcards.seed} --workers {params.workers} --device {params.device}"
+        " --out $(dirname {output.weights}) > {log} 2>&1"
