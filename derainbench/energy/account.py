@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,7 +18,14 @@ from derainbench.data.crops import to_tensor
 from derainbench.data.images import read_rgb
 from derainbench.data.pairs import read_split
 from derainbench.device import prepare
-from derainbench.energy.counting import SPIKES, LayerCount, count, count_structure, parameters
+from derainbench.energy.counting import (
+    SILENT,
+    SPIKES,
+    LayerCount,
+    count,
+    count_structure,
+    parameters,
+)
 from derainbench.errors import BenchError
 from derainbench.files import sha256, staged_folder, write_json, write_text
 from derainbench.progress import Reporter
@@ -42,34 +50,36 @@ def cost_tables() -> dict[str, Costs]:
     return {name: Costs(**values) for name, values in yaml.safe_load(text).items()}
 
 
-def account(layers: pd.DataFrame, costs: Costs) -> dict[str, float]:
+def account(layers: pd.DataFrame, costs: Costs, *, spiking: bool) -> dict[str, float]:
     """Totals and energies of one image.
 
     Args:
         layers: columns of :class:`LayerCount`, all rows of one image.
         costs: what an operation costs.
+        spiking: whether the network has spiking neurons; in such a network an input that is
+            silent throughout counts as spikes that never came, in others as values.
 
     Returns:
         ``macs_dense``; ``macs_analog`` (MACs on analog input); ``sops`` (accumulates caused by
         spikes); ``firing_rate`` (mean over spike inputs, weighted by MACs; NaN without spikes);
         ``energy_measured_mj``: analog MACs at ``mac`` and SOPs at ``ac``;
         ``energy_spike_driven_mj``: the generous reading, in which every operation on analog input
-        is priced as accumulates at the mean firing rate too (only where the network spikes; for
-        others it equals the first).
+        of a spiking network is priced as accumulates at the mean firing rate too; NaN for other
+        networks.
     """
-    spiking = layers[layers["input"] == SPIKES]
-    analog_macs = float(layers.loc[layers["input"] != SPIKES, "macs"].sum())
-    sops = float(spiking["effective"].sum())
-    spike_macs = float(spiking["macs"].sum())
-    rate = float((spiking["rate"] * spiking["macs"]).sum() / spike_macs) if spike_macs else None
-    measured = analog_macs * costs.mac + sops * costs.ac
-    generous = (sops + analog_macs * rate) * costs.ac if rate is not None else measured
+    is_spikes = layers["input"].isin([SPIKES, SILENT] if spiking else [SPIKES])
+    spikes = layers[is_spikes]
+    analog_macs = float(layers.loc[~is_spikes, "macs"].sum())
+    sops = float(spikes["effective"].sum())
+    spike_macs = float(spikes["macs"].sum())
+    rate = float((spikes["rate"] * spikes["macs"]).sum() / spike_macs) if spike_macs else math.nan
+    generous = (sops + analog_macs * rate) * costs.ac if spiking else math.nan
     return {
         "macs_dense": float(layers["macs"].sum()),
         "macs_analog": analog_macs,
         "sops": sops,
-        "firing_rate": float("nan") if rate is None else rate,
-        "energy_measured_mj": measured * 1e-9,
+        "firing_rate": rate,
+        "energy_measured_mj": (analog_macs * costs.mac + sops * costs.ac) * 1e-9,
         "energy_spike_driven_mj": generous * 1e-9,
     }
 
@@ -122,7 +132,8 @@ def measure(
             reporter.advance(pair.name)
     layers = pd.concat(tables)
     costs = cost_tables()[COSTS]
-    per_image = pd.DataFrame([account(t, costs) for t in tables])
+    spiking = models.card(model_name).spiking
+    per_image = pd.DataFrame([account(t, costs, spiking=spiking) for t in tables])
     result = {
         "model": models.card(model_name).name,
         "kwargs": arguments,

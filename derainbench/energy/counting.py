@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
-SPIKES, ANALOG, UNMEASURED = "spikes", "analog", "unmeasured"
+SPIKES, ANALOG, SILENT, UNMEASURED = "spikes", "analog", "silent", "unmeasured"
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class LayerCount:
         input_shape, output_shape: tensors of the operation; time steps are folded into the first
             axis by spikingjelly's multi-step layers.
         macs: multiply-accumulates as if the input were dense (padding counted, the usual way).
-        input: "spikes" if every input element is 0 or 1, else "analog"; "unmeasured" for counts
-            from the structure alone.
+        input: "spikes" if every input element is 0 or 1, "silent" if all are 0 (which does not
+            tell spikes from values), else "analog"; "unmeasured" for counts from the structure.
         rate: share of input elements that are not 0; for spikes the mean firing rate.
         effective: accumulates caused by non-zero input elements, exact at borders (= conv of the
             non-zero mask with ones); for spikes these are the SOPs.
@@ -129,7 +129,7 @@ class OperationCounter(TorchDispatchMode):
         kind = UNMEASURED
         if self.measure:
             mask = x != 0
-            kind = SPIKES if torch.equal(mask.to(x.dtype), x) else ANALOG
+            kind = self._kind(x, mask)
             facts = {"rate": mask.float().mean().item(), "effective": effective(mask)}
         self.counts.append(
             LayerCount(
@@ -142,6 +142,12 @@ class OperationCounter(TorchDispatchMode):
                 **facts,
             )
         )
+
+    @staticmethod
+    def _kind(x: torch.Tensor, nonzero: torch.Tensor) -> str:
+        if not nonzero.any():
+            return SILENT
+        return SPIKES if torch.equal(nonzero.to(x.dtype), x) else ANALOG
 
 
 _CONV = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}

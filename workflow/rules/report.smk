@@ -5,7 +5,7 @@ COUNTS = [
     for run in CONFIG.runs
     for variant in CONFIG.runs[run].variants()
 ]
-TABLES = ["quality", "complexity", "structure"]
+TABLES = ["quality", "comparison", "complexity", "structure"]
 STRIP = f"{RESULTS}/figures/strip-{CONFIG.figures.dataset}.png"
 
 

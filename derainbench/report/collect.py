@@ -1,0 +1,109 @@
+"""Gathering the files of a configuration's runs into data frames."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from derainbench.config import Config, Run
+from derainbench.errors import BenchError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One set of weights: a run with a seed, or with official weights."""
+
+    run: str
+    variant: str
+    spec: Run
+
+    @property
+    def title(self) -> str:
+        """Name for tables and figures."""
+        return self.spec.title or self.run
+
+    @property
+    def weights(self) -> str:
+        """Where the weights come from, in a few words."""
+        if self.spec.train:
+            return f"trained here on {self.spec.train.dataset}"
+        return f"official, {self.spec.weights}"
+
+
+def entries(config: Config) -> list[Entry]:
+    """Every set of weights of a configuration, in its order."""
+    return [Entry(n, v, run) for n, run in config.runs.items() for v in run.variants()]
+
+
+def scores(config: Config) -> pd.DataFrame:
+    """All per-image scores: columns of ``per_image.csv`` plus run, variant, title, dataset.
+
+    Raises:
+        BenchError: if a score file is missing.
+    """
+    tables = []
+    for entry in entries(config):
+        for dataset in entry.spec.test:
+            path = score_folder(config, entry, dataset) / "per_image.csv"
+            table = pd.read_csv(_existing(path), float_precision="round_trip")
+            tables.append(
+                table.assign(
+                    run=entry.run,
+                    variant=entry.variant,
+                    title=entry.title,
+                    weights=entry.weights,
+                    dataset=dataset,
+                )
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def score_folder(config: Config, entry: Entry, dataset: str) -> Path:
+    """Where an entry's restored images and scores on a set lie."""
+    return Path(config.results) / "scores" / entry.run / entry.variant / dataset
+
+
+def accounts(config: Config) -> pd.DataFrame:
+    """One row per entry from its ``energy.json``: structure and means over images."""
+    rows = []
+    for entry in entries(config):
+        path = Path(config.results) / "energy" / entry.run / entry.variant / "energy.json"
+        content = read_json(path)
+        rows.append(
+            {
+                "run": entry.run,
+                "variant": entry.variant,
+                "title": entry.title,
+                "weights": entry.weights,
+                "dataset": entry.spec.test[0],
+                "images": content["images"],
+                "counted_size": "x".join(map(str, content["size"])),
+                "costs": content["costs"]["name"],
+                "parameters": content["structure"]["parameters"],
+                "gmacs_256": content["structure"]["macs_dense"] / 1e9,
+                **content["mean"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file.
+
+    Raises:
+        BenchError: if it is missing or damaged.
+    """
+    try:
+        return json.loads(_existing(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise BenchError(f"{path}: damaged JSON; delete the file and run again") from error
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise BenchError(f"{path}: missing; run snakemake with this configuration first")
+    return path

@@ -1,0 +1,108 @@
+"""The report: one HTML file that opens from disk, everything inside it."""
+
+from __future__ import annotations
+
+import base64
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from derainbench import __version__, provenance
+from derainbench.config import Config
+from derainbench.evaluation.protocols import PROTOCOLS
+from derainbench.files import write_text
+from derainbench.report import collect
+from derainbench.report.tables import all_tables
+
+BANNERS = {
+    "smoke": (
+        "SMOKE configuration: generated rain, small networks, minutes of training. It shows that "
+        "the pipeline works; its numbers say nothing about the paper's accuracy."
+    ),
+    "study": (
+        "Scaled-down study: small networks and part of the images. It cannot confirm or refute "
+        "the paper's full-size scores."
+    ),
+    "paper": "The paper's protocol at full size.",
+}
+MIME = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
+def data_uri(path: Path) -> str:
+    """An image file as a ``data:`` address."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f"data:{MIME[path.suffix]};base64,{content}"
+
+
+def runs(config: Config) -> list[dict[str, Any]]:
+    """Provenance of every set of weights and every score file, for the report's last section."""
+    rows = []
+    for entry in collect.entries(config):
+        folders = [(d, collect.score_folder(config, entry, d)) for d in entry.spec.test]
+        weights = Path(config.results) / "runs" / entry.run / entry.variant
+        records = [("weights", weights / "model.safetensors")] if entry.spec.train else []
+        records += [(f"scores on {d}", folder / "per_image.csv") for d, folder in folders]
+        for what, file in records:
+            record = collect.read_json(file.with_name(file.name + ".provenance.json"))
+            rows.append(
+                {
+                    "title": entry.title,
+                    "variant": entry.variant,
+                    "what": what,
+                    "file": str(file.relative_to(config.results)),
+                    **record,
+                }
+            )
+    return rows
+
+
+def write_page(config: Config, out: Path) -> Path:
+    """Writes ``out/index.html``, whole or not at all.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        BenchError: if a file that the page shows is missing.
+    """
+    figures = Path(config.results) / "figures"
+    protocol = PROTOCOLS[config.figures.protocol]
+    shown = [
+        {
+            "title": "Parameters against PSNR",
+            "caption": (
+                f"PSNR on the {config.figures.dataset} test images, protocol {protocol.name}: "
+                f"{protocol.description}. A circle's area is proportional to the dense "
+                "multiply-accumulates (MACs) of one 256x256 image, all time steps counted."
+            ),
+            "source": data_uri(figures / "pareto.svg"),
+            "files": [f"figures/pareto.{kind}" for kind in ("pdf", "png", "svg")],
+        },
+        {
+            "title": "Images side by side",
+            "caption": (
+                f"Test images spread over {config.figures.dataset}; below each its PSNR, "
+                f"protocol {protocol.name}."
+            ),
+            "source": data_uri(figures / f"strip-{config.figures.dataset}.png"),
+            "files": [f"figures/strip-{config.figures.dataset}.png"],
+        },
+    ]
+    templates = resources.files("derainbench.report").joinpath("templates")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(templates.joinpath("index.html").read_text("utf-8"))
+    html = template.render(
+        config=config,
+        banner=BANNERS[config.label],
+        tables=all_tables(config),
+        figures=shown,
+        protocols=PROTOCOLS.values(),
+        runs=runs(config),
+        record=provenance.record(),
+        version=__version__,
+    )
+    page = out / "index.html"
+    write_text(page, html)
+    return page
