@@ -16,7 +16,7 @@ from derainbench import sources
 from derainbench.errors import BenchError
 
 # Jobs call `python`: the one that runs Snakemake, unless a conda environment takes over.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
 
 try:
     CONFIG = bench_config.parse(config, "configuration")

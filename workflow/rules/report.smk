@@ -48,9 +48,10 @@ rule tables:
         f"{RESULTS}/benchmarks/tables.tsv"
     conda:
         "../../environment.yml"
+    params:
+        folder=lambda w, output: os.path.dirname(output[0]),
     shell:
-        "python -m derainbench tables --config {input.config} --out $(dirname {output[0]})"
-        " > {log} 2>&1"
+        "python -m derainbench tables --config {input.config} --out {params.folder}" " > {log} 2>&1"
 
 
 rule figures:
@@ -73,8 +74,10 @@ rule figures:
         f"{RESULTS}/benchmarks/figures.tsv"
     conda:
         "../../environment.yml"
+    params:
+        folder=lambda w, output: os.path.dirname(output[0]),
     shell:
-        "python -m derainbench figures --config {input.config} --out $(dirname {output[0]})"
+        "python -m derainbench figures --config {input.config} --out {params.folder}"
         " > {log} 2>&1"
 
 
