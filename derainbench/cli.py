@@ -287,10 +287,11 @@ def report(config: ResolvedConfig, out: Out) -> None:
 @config_app.command("check")
 def config_check(file: Annotated[Path, typer.Argument(help="YAML or JSON file.")]) -> None:
     """Checks a configuration, its models, recipes, folders and weight files."""
-    from derainbench.config import check_deeply, load
+    from derainbench.config import check_files, check_models, load
 
     config = load(file)
-    check_deeply(config)
+    check_files(config)
+    check_models(config)
     typer.echo(f"{file}: fine, {sum(1 for _ in config.evaluations())} evaluations")
 
 

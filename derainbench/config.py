@@ -170,13 +170,32 @@ def load(path: Path) -> Config:
     return parse(read_yaml(path), str(path))
 
 
-def check_deeply(config: Config) -> None:
-    """Checks what takes heavy imports or a look at the disk, before hours of work start.
-
-    Builds every model, resolves every recipe and looks for every folder and weight file.
+def check_files(config: Config) -> None:
+    """Looks for every folder and weight file that must exist beforehand.
 
     Raises:
-        BenchError: for the first thing that cannot work.
+        BenchError: for the first that does not.
+    """
+    for name, dataset in config.datasets.items():
+        folder = Path(config.dataset_folder(name))
+        if dataset.kind == "folder" and not folder.is_dir():
+            raise BenchError(
+                f"datasets.{name}: {folder}: no such folder; set data_root to the folder that "
+                "holds the data sets"
+            )
+    for name, run in config.runs.items():
+        if run.weights and not (path := Path(config.weights_root) / run.weights).is_file():
+            raise BenchError(
+                f"runs.{name}.weights: {path}: no such file; set weights_root to the folder that "
+                "holds the weights"
+            )
+
+
+def check_models(config: Config) -> None:
+    """Builds every model and resolves every recipe, before hours of work start. Imports torch.
+
+    Raises:
+        BenchError: for the first argument or recipe field that cannot work.
     """
     from derainbench import models
     from derainbench.training.recipe import load_recipe
@@ -188,12 +207,3 @@ def check_deeply(config: Config) -> None:
                 load_recipe(run.train.recipe, run.train.set)
         except BenchError as error:
             raise BenchError(f"runs.{name}: {error}") from error
-        if run.weights and not (path := Path(config.weights_root) / run.weights).is_file():
-            raise BenchError(f"runs.{name}: {path}: no such weight file; see weights_root")
-    for name, dataset in config.datasets.items():
-        folder = Path(config.dataset_folder(name))
-        if dataset.kind == "folder" and not folder.is_dir():
-            raise BenchError(
-                f"datasets.{name}: {folder}: no such folder; set data_root to the folder that "
-                "holds the data sets"
-            )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from derainbench import provenance
 from derainbench.config import PROTOCOL_NAMES, Config
+from derainbench.energy.account import cost_tables
 from derainbench.files import staged_folder, write_text
 from derainbench.report import collect
 from derainbench.report.structure import model_table
@@ -19,35 +20,32 @@ RAINY = "Rainy input"
 
 @dataclass(frozen=True)
 class Table:
-    """A table with what a reader must know beside it.
+    """A table for programs and the same for people.
 
     Attributes:
         name: file stem.
         caption: one or two sentences, naming protocol, sizes and assumptions.
-        frame: numbers, unrounded.
-        digits: decimals shown, by column; the CSV keeps all.
+        frame: every column, unrounded: the CSV.
+        view: text as shown in Markdown, LaTeX and HTML; empty cells have no value.
     """
 
     name: str
     caption: str
     frame: pd.DataFrame
-    digits: dict[str, int]
-
-    def shown(self) -> pd.DataFrame:
-        """The table as text, rounded; cells without a value are empty."""
-        text = self.frame.copy().astype(object)
-        for column in text:
-            digits = self.digits.get(column)
-            text[column] = [_cell(value, digits) for value in self.frame[column]]
-        return text
+    view: pd.DataFrame
 
 
-def _cell(value: object, digits: int | None) -> str:
-    if pd.isna(value):
+def number(value: float | int | None, digits: int = 0) -> str:
+    """A number with thousands separated, or nothing."""
+    return "" if value is None or pd.isna(value) else f"{value:,.{digits}f}"
+
+
+def scores_text(psnr: float, ssim: float, psnr_std: float | None = None) -> str:
+    """``28.31 / 0.9123``, ``28.31 ± 0.05 / 0.9123`` with a deviation over seeds, or nothing."""
+    if pd.isna(psnr):
         return ""
-    if isinstance(value, float):
-        return f"{value:.{3 if digits is None else digits}f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    spread = "" if psnr_std is None or pd.isna(psnr_std) else f" ± {psnr_std:.2f}"
+    return f"{psnr:.2f}{spread} / {'' if pd.isna(ssim) else f'{ssim:.4f}'}"
 
 
 def prefix(config: Config) -> str:
@@ -73,12 +71,27 @@ def quality(config: Config) -> Table:
         rows.append(_means(of_set, keys))
     frame = pd.concat(rows, ignore_index=True)
     frame.insert(0, "configuration", config.name)
-    digits = {f"psnr_{p}": 2 for p in PROTOCOL_NAMES} | {f"ssim_{p}": 4 for p in PROTOCOL_NAMES}
     caption = (
-        f"{prefix(config)}mean PSNR (dB) and SSIM per protocol over the test images, and over "
-        "seeds where there are several."
+        f"{prefix(config)}PSNR (dB) / SSIM under four protocols, mean over the test images, and "
+        "over seeds where there are several (± sample standard deviation of PSNR over seeds)."
     )
-    return Table("quality", caption, frame, digits)
+    view = [
+        {
+            "Data set": row["dataset"],
+            "Method": row["title"],
+            "Weights": row["weights"],
+            "Images": number(row["images"]),
+            "Seeds": number(row["seeds"]),
+            **{
+                p: scores_text(
+                    row[f"psnr_{p}"], row[f"ssim_{p}"], row.get(f"psnr_{p}_std_over_seeds")
+                )
+                for p in PROTOCOL_NAMES
+            },
+        }
+        for _, row in frame.iterrows()
+    ]
+    return Table("quality", caption, frame, pd.DataFrame(view))
 
 
 def _means(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -143,13 +156,25 @@ def comparison(config: Config) -> Table:
     caption = (
         f"{prefix(config)}published scores beside those of official weights on the images at "
         "hand. Published numbers are of the complete test sets, often of other weights; "
-        "`images` says how many were scored here."
+        "Images says how many were scored here."
     )
     if frame.empty:
         caption += " Empty: this configuration runs no official weights."
-    psnr = ("published_psnr", "reproduced_psnr", "difference_psnr")
-    digits = dict.fromkeys(psnr, 2) | {"published_ssim": 4, "reproduced_ssim": 4}
-    return Table("comparison", caption, frame, digits)
+    view = [
+        {
+            "Data set": row["dataset"],
+            "Method": row["method"],
+            "Protocol": row["protocol"],
+            "Published": scores_text(row["published_psnr"], row["published_ssim"]),
+            "Reproduced": scores_text(row["reproduced_psnr"], row["reproduced_ssim"]),
+            "Difference (dB)": number(row["difference_psnr"], 2),
+            "Images": number(row["images"]),
+            "Weights": row["weights"],
+            "Published in": f"{row['source']} ({row['kind']})",
+        }
+        for _, row in frame.iterrows()
+    ]
+    return Table("comparison", caption, frame, pd.DataFrame(view))
 
 
 def complexity(config: Config) -> Table:
@@ -165,18 +190,32 @@ def complexity(config: Config) -> Table:
     frame = frame.drop(columns=["run", "macs_dense"]).rename(columns=rename)
     frame.insert(0, "configuration", config.name)
     size = accounts["counted_size"].iloc[0]
-    costs = accounts["costs"].iloc[0]
+    name = accounts["costs"].iloc[0]
+    costs = cost_tables()[name]
     caption = (
         f"{prefix(config)}parameters and dense GMACs of one 256x256 image; analog GMACs, "
         f"synaptic operations (GSOPs), firing rate and energy (mJ) of one {size} crop, mean over "
-        f"the images counted. Costs {costs}: 4.6 pJ per MAC, 0.9 pJ per SOP. "
-        "energy_measured prices operations on analog input as MACs; energy_spike_driven prices "
-        "every operation of a spiking network as accumulates at its mean firing rate. Norms, "
+        f"the images counted. Costs {name}: {costs.mac} pJ per MAC, {costs.ac} pJ per SOP. "
+        "The measured energy prices operations on analog input as MACs and those on spikes as SOPs; "
+        "all spike-driven prices every operation of a spiking network as accumulates, those on "
+        "analog input at the mean firing rate. Norms, "
         "activations, membrane updates and memory are not in either."
     )
-    digits = {"gmacs_256": 2, "analog_gmacs": 3, "gsops": 3, "firing_rate": 4}
-    digits |= {"energy_measured_mj": 2, "energy_spike_driven_mj": 2}
-    return Table("complexity", caption, frame, digits)
+    view = [
+        {
+            "Method": row["method"],
+            "Weights": row["weights"],
+            "Parameters": number(row["parameters"]),
+            "GMACs": number(row["gmacs_256"], 2),
+            "Analog GMACs": number(row["analog_gmacs"], 2),
+            "GSOPs": number(row["gsops"], 2),
+            "Firing rate": number(row["firing_rate"], 4),
+            "Energy, measured (mJ)": number(row["energy_measured_mj"], 2),
+            "Energy, all spike-driven (mJ)": number(row["energy_spike_driven_mj"], 2),
+        }
+        for _, row in frame.iterrows()
+    ]
+    return Table("complexity", caption, frame, pd.DataFrame(view))
 
 
 def structure(config: Config) -> Table:
@@ -184,10 +223,21 @@ def structure(config: Config) -> Table:
     frame = model_table()
     frame.insert(0, "configuration", config.name)
     caption = (
-        f"{prefix(config)}all registered models at their papers' size, counted from the structure "
-        "alone; a spiking network's T time steps count T times."
+        f"{prefix(config)}all registered models at their papers' size, for one 256x256 image, "
+        "counted from the structure alone; a spiking network's T time steps count T times."
     )
-    return Table("structure", caption, frame, {"GMACs (256x256)": 2})
+    view = [
+        {
+            "Method": row["title"],
+            "Parameters": number(row["parameters"]),
+            "GMACs": number(row["gmacs"], 2),
+            "Spiking": "yes" if row["spiking"] else "no",
+            "Paper": row["paper"],
+            "Official weights": row["official weights"],
+        }
+        for _, row in frame.iterrows()
+    ]
+    return Table("structure", caption, frame, pd.DataFrame(view))
 
 
 def all_tables(config: Config) -> list[Table]:
@@ -201,9 +251,9 @@ def write_tables(config: Config, out: Path) -> None:
         for table in all_tables(config):
             csv = table.frame.to_csv(index=False, float_format="%.8g")
             write_text(stage / f"{table.name}.csv", csv)
-            markdown = table.shown().to_markdown(index=False, disable_numparse=True)
+            markdown = table.view.to_markdown(index=False, disable_numparse=True)
             write_text(stage / f"{table.name}.md", f"{table.caption}\n\n{markdown}\n")
-            latex = table.shown().to_latex(
+            latex = table.view.to_latex(
                 index=False,
                 escape=True,
                 caption=_latex_escaped(table.caption),

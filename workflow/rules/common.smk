@@ -20,6 +20,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.get
 
 try:
     CONFIG = bench_config.parse(config, "configuration")
+    bench_config.check_files(CONFIG)
 except BenchError as error:
     raise WorkflowError(str(error)) from None
 
@@ -74,8 +75,8 @@ wildcard_constraints:
 
 
 onstart:
-    # Unknown arguments, absent folders: better now than after an hour of training.
+    # Arguments that a model does not take: better now than after an hour of training.
     try:
-        bench_config.check_deeply(CONFIG)
+        bench_config.check_models(CONFIG)
     except BenchError as error:
         raise WorkflowError(str(error)) from None
