@@ -1,11 +1,15 @@
 """Compares our metrics and pyiqa's with the values of the original scripts.
 
-python benchmarks/metric_calibration.py    writes results/reference/metrics/calibration.{csv,md}
+DERAIN_SHARED=FOLDER python benchmarks/metric_calibration.py
+
+Reads FOLDER/golden/metrics/open (real images, not part of this repository) and writes
+results/reference/metrics/calibration.{csv,md}.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +23,6 @@ from derainbench.evaluation.protocols import PROTOCOLS, score
 from derainbench.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
-GOLDEN = ROOT / "tests" / "golden" / "metrics" / "open"
 OUT = ROOT / "results" / "reference" / "metrics"
 # Keys of the golden file by protocol: PSNR's and SSIM's.
 KEYS = {
@@ -42,12 +45,12 @@ def tensor(image: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(image.transpose(2, 0, 1)[None] / 255.0)
 
 
-def differences() -> pd.DataFrame:
+def differences(golden: Path) -> pd.DataFrame:
     """|ours - original| and |pyiqa - original| by image, protocol and metric."""
-    expected = json.loads((GOLDEN / "expected.json").read_text())
+    expected = json.loads((golden / "expected.json").read_text())
     rows = []
     for name, values in expected.items():
-        restored, target = (read_rgb(GOLDEN / side / name) for side in ("restored", "target"))
+        restored, target = (read_rgb(golden / side / name) for side in ("restored", "target"))
         for protocol, (psnr_key, ssim_key) in KEYS.items():
             original = values[psnr_key]["psnr"], values[ssim_key]["ssim"]
             ours = score(restored, target, PROTOCOLS[protocol])
@@ -74,14 +77,16 @@ def differences() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    largest = differences().groupby(["protocol", "metric"], sort=False)[["derainbench", "pyiqa"]]
+    folder = Path(os.environ["DERAIN_SHARED"]) / "golden" / "metrics" / "open"
+    found = differences(folder)
+    largest = found.groupby(["protocol", "metric"], sort=False)[["derainbench", "pyiqa"]]
     table = largest.max().reset_index()
     write_text(OUT / "calibration.csv", table.to_csv(index=False, float_format="%.3g"))
     text = table.astype(object).map(lambda v: f"{v:.1e}" if isinstance(v, float) else v)
     text = text.replace("nan", "no such setting")
     note = (
-        "Largest difference to the original scripts over the images of `tests/golden/metrics`: "
-        f"derainbench, and pyiqa {pyiqa.__version__} with its nearest settings."
+        f"Largest difference to the original scripts over {found['image'].nunique()} images, "
+        f"derained and rainy: derainbench, and pyiqa {pyiqa.__version__} with its nearest settings."
     )
     write_text(OUT / "calibration.md", f"{note}\n\n{text.to_markdown(index=False)}\n")
     provenance.write_record(OUT / "calibration.csv")

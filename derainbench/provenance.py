@@ -65,7 +65,7 @@ def record(
         "seed": seed,
         "settings": dict(settings or {}),
         "inputs": dict(inputs or {}),
-        "command": " ".join(shlex.quote(a) for a in ["derainbench", *sys.argv[1:]]),
+        "command": shlex.join([_program(), *sys.argv[1:]]),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
@@ -73,6 +73,11 @@ def record(
 def write_record(output: Path, **kwargs: Any) -> None:
     """Writes the record of ``output`` beside it, as ``<output>.provenance.json``."""
     write_json(output.with_name(output.name + ".provenance.json"), record(**kwargs))
+
+
+def _program() -> str:
+    name = Path(sys.argv[0]).name
+    return "derainbench" if name == "__main__.py" else name
 
 
 @cache
