@@ -30,7 +30,7 @@ class SyntheticSet(_Strict):
 
     kind: Literal["synthetic"]
     rain: Literal["light", "heavy"]
-    size: int = Field(256, ge=32, le=400)
+    size: int = Field(256, ge=32, le=300)  # the lowest photograph has 300 rows
     train: int = Field(24, ge=2)
     val: int = Field(4, ge=1)
     test: int = Field(6, ge=1)

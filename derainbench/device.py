@@ -25,6 +25,8 @@ def prepare(device: str = "auto", seed: int | None = None) -> torch.device:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         chosen = torch.device(device)
+        if chosen.type not in ("cpu", "cuda"):
+            raise RuntimeError(f"unsupported device type {chosen.type}")
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         raise BenchError(
@@ -36,5 +38,7 @@ def prepare(device: str = "auto", seed: int | None = None) -> torch.device:
         torch.manual_seed(seed)
     # Kernels without a deterministic version (bilinear upsampling's backward on CUDA) only warn.
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # That mode also fills fresh memory with NaN, to expose reads of it: time without a benefit here.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
     return chosen

@@ -65,8 +65,9 @@ def build(name: str, **kwargs) -> nn.Module:
             )
     try:
         return model_card.build(**kwargs)
-    except (TypeError, ValueError) as error:
-        raise BenchError(f"model '{model_card.name}': {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        first_line = str(error).splitlines()[0]
+        raise BenchError(f"model '{model_card.name}': {first_line}") from error
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -83,7 +84,9 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
 def metadata_of(run_settings: Mapping[str, Any]) -> dict[str, str]:
     """What our own weight files say about themselves: enough to rebuild the model."""
-    return {"model": run_settings["model"], "kwargs": json.dumps(run_settings["kwargs"])}
+    # One key only: safetensors writes several in a random order, and equal runs give equal bytes.
+    own = {"model": run_settings["model"], "kwargs": run_settings["kwargs"]}
+    return {"derainbench": json.dumps(own, sort_keys=True)}
 
 
 def load(
@@ -100,7 +103,7 @@ def load(
     own = _own_metadata(Path(weights))
     if own and own["model"] != card(name).name:
         raise BenchError(f"{weights}: these are weights of '{own['model']}', not of '{name}'")
-    stored = json.loads(own["kwargs"]) if own else {}
+    stored = own["kwargs"] if own else {}
     if kwargs and own and dict(kwargs) != stored:
         raise BenchError(f"{weights}: was trained with {stored}, not with {dict(kwargs)}")
     arguments = dict(kwargs or stored)
@@ -109,7 +112,7 @@ def load(
     return model.eval(), arguments
 
 
-def _own_metadata(path: Path) -> dict[str, str] | None:
+def _own_metadata(path: Path) -> dict[str, Any] | None:
     if path.suffix != ".safetensors" or not path.is_file():
         return None
     try:
@@ -117,4 +120,4 @@ def _own_metadata(path: Path) -> dict[str, str] | None:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError):
         return None  # the loader reports damage
-    return metadata if {"model", "kwargs"} <= metadata.keys() else None
+    return json.loads(metadata["derainbench"]) if "derainbench" in metadata else None

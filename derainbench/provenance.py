@@ -88,11 +88,10 @@ def code_version() -> dict[str, Any]:
     version: dict[str, Any] = {"source_sha256": digest_of(files, ROOT)}
     try:
         commit = _git("rev-parse", "HEAD")
-        version["commit"] = commit
-        version["modified"] = bool(_git("status", "--porcelain", "--", *packages))
+        modified = bool(_git("status", "--porcelain", "--", *packages))
     except (OSError, subprocess.CalledProcessError):
-        version["commit"] = None  # not a checkout, or no git: the digest still identifies the code
-    return version
+        commit = modified = None  # no checkout, or no git: the digest still identifies the code
+    return version | {"commit": commit, "modified": modified}
 
 
 def _git(*arguments: str) -> str:

@@ -64,10 +64,12 @@ def _keys_beside(model: type[BaseModel], location: tuple) -> list[str]:
         node = _resolve(schema, node)
         if "properties" in node and part in node["properties"]:
             node = node["properties"][part]
-        elif isinstance(node.get("additionalProperties"), dict):
-            node = node["additionalProperties"]
+        elif part in node.get("discriminator", {}).get("mapping", ()):
+            node = {"$ref": node["discriminator"]["mapping"][part]}
         else:
-            break
+            # A mapping with free keys: pydantic describes its values in one of two places.
+            values = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
+            node = next((v for v in values if isinstance(v, dict)), {})
     return list(_resolve(schema, node).get("properties", {}))
 
 

@@ -54,8 +54,9 @@ class DerainingUNet(nn.Module):
         refine: bool,
     ) -> None:
         super().__init__()
-        if T < 1:
-            raise ValueError(f"T must be at least 1, got {T}")
+        for name, value in (("T", T), ("dim", dim)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
         for name, blocks in (("en_num_blocks", en_num_blocks), ("de_num_blocks", de_num_blocks)):
             if len(blocks) != 3 or min(blocks) < 1:
                 raise ValueError(f"{name} must be three numbers >= 1, got {list(blocks)}")

@@ -41,13 +41,14 @@ def read_state_dict(path: str | Path) -> dict[str, torch.Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported global" in str(error) or "WeightsUnpickler error" in str(error):
+        if any(f"Unsupported {what}" in str(error) for what in ("global", "class")):
             raise CheckpointError(
-                f"{path}: holds pickled objects other than tensors, which could run code; "
-                "save its bare state_dict with torch.save(model.state_dict(), ...) instead"
+                f"{path}: not a weight file that can be trusted: it is damaged, or holds pickled "
+                "objects other than tensors, which could run code; save its bare state_dict with "
+                "torch.save(model.state_dict(), ...) instead"
             ) from error
-        raise CheckpointError(f"{path}: not a PyTorch weight file") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: not a PyTorch weight file, or a damaged one") from error
+    except Exception as error:  # a damaged file makes torch raise nearly anything
         raise CheckpointError(
             f"{path}: damaged or truncated weight file; copy or download it again"
         ) from error
@@ -62,6 +63,7 @@ def _unwrap(content: object, path: Path) -> dict[str, torch.Tensor]:
     if (
         not isinstance(content, dict)
         or not content
+        or not all(isinstance(k, str) for k in content)
         or not all(isinstance(v, torch.Tensor) for v in content.values())
     ):
         raise CheckpointError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,14 +43,32 @@ def read_rgb(path: Path) -> np.ndarray:
     Raises:
         BenchError: naming the file, if it is missing, damaged or of a refused kind.
     """
+    with _readable(path), Image.open(path) as image:
+        if _bits(image) > 8:
+            raise BenchError(f"{path}: has 16 bits per channel; convert it to 8-bit RGB")
+        image.load()
+        if image.mode in _WITH_ALPHA or "transparency" in image.info:
+            raise BenchError(f"{path}: has an alpha channel; flatten it to plain 8-bit RGB")
+        if image.mode not in _CONVERTIBLE:
+            raise BenchError(f"{path}: has mode {image.mode}; convert it to 8-bit RGB")
+        return np.asarray(image.convert("RGB"))
+
+
+def _bits(image: Image.Image) -> int:
+    """Bits per channel in the file; Pillow itself reads 16-bit RGB as 8-bit without a word."""
+    raw_modes = [
+        arguments if isinstance(arguments, str) else arguments[0]
+        for *_, arguments in image.tile
+        if arguments
+    ]
+    return 16 if any(isinstance(m, str) and "16" in m for m in raw_modes) else 8
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turns whatever Pillow raises on a bad file into one line."""
     try:
-        with Image.open(path) as image:
-            image.load()
-            if image.mode in _WITH_ALPHA or "transparency" in image.info:
-                raise BenchError(f"{path}: has an alpha channel; flatten it to plain 8-bit RGB")
-            if image.mode not in _CONVERTIBLE:
-                raise BenchError(f"{path}: has mode {image.mode}; convert it to 8-bit RGB")
-            return np.asarray(image.convert("RGB"))
+        yield
     except FileNotFoundError as error:
         raise BenchError(f"{path}: no such file") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
@@ -65,13 +85,8 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         BenchError: if the header cannot be read.
     """
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise BenchError(
-            f"{path}: not a readable image (damaged or truncated?); replace the file"
-        ) from error
+    with _readable(path), Image.open(path) as image:
+        return image.height, image.width
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

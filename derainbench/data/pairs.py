@@ -65,6 +65,7 @@ def read_split(folder: str | Path, *, need_target: bool = True) -> Split:
     if not (folder / "target").is_dir():
         if need_target:
             raise BenchError(f"{folder}: has no target/ folder, so nothing to compare with")
+        _by_key(inputs)  # two files of one stem would be restored into one
         return Split(folder, tuple(Pair(p.name, p, None) for p in inputs))
     return Split(folder, match_pairs(inputs, image_files(folder / "target")))
 

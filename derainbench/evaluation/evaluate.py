@@ -161,7 +161,9 @@ def score_rows(
 def write_scores(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
     """Writes per-image scores with enough digits to compare runs exactly."""
     columns = ["image", "protocol", "psnr", "ssim", "psnr_input", "ssim_input"]
-    table = pd.DataFrame(rows, columns=columns).dropna(axis="columns", how="all")
+    table = pd.DataFrame(rows, columns=columns)
+    if rows and "psnr_input" not in rows[0]:
+        table = table.drop(columns=["psnr_input", "ssim_input"])
     write_text(path, table.to_csv(index=False, float_format="%.10g"))
     return table
 

@@ -78,6 +78,7 @@ def train(
     """
     chosen_device = prepare(device, seed)
     model = models.build(model_name, **model_kwargs).to(chosen_device)
+    _check_crops(model_name, recipe)
     training_data = read_training_data(Path(data), recipe)
     optimiser = torch.optim.AdamW(
         model.parameters(), recipe.lr, recipe.betas, recipe.eps, recipe.weight_decay
@@ -137,6 +138,16 @@ def train(
     weights = _write_results(Path(out), progress, run_settings, training_data, seed, chosen_device)
     checkpoint.unlink(missing_ok=True)
     return weights
+
+
+def _check_crops(model_name: str, recipe: Recipe) -> None:
+    multiple = models.card(model_name).size_multiple
+    for field in ("crop", "val_crop"):
+        if getattr(recipe, field) % multiple:
+            raise BenchError(
+                f"recipe: {field} {getattr(recipe, field)} must be a multiple of {multiple} for "
+                f"model '{model_name}'"
+            )
 
 
 def _run_epoch(

@@ -58,6 +58,8 @@ class Recipe(BaseModel):
     def _consistent(self) -> Recipe:
         if self.min_lr > self.lr:
             raise ValueError(f"min_lr {self.min_lr} is above lr {self.lr}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas {list(self.betas)} must lie in [0, 1)")
         if self.epochs <= self.warmup_epochs:
             raise ValueError(f"epochs {self.epochs} must exceed warmup_epochs {self.warmup_epochs}")
         return self

@@ -1,0 +1,87 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+
+# Before torch is imported: parallel test processes must not fight over the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers import Done, noise, save
+from safetensors.torch import save_file
+
+from derainbench import models
+
+
+@pytest.fixture(autouse=True)
+def private_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or leaves a checkpoint in the working directory."""
+    monkeypatch.setenv("DERAINBENCH_CHECKPOINTS", str(tmp_path / "checkpoints"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of golden values, real images and official weights that is not in the project."""
+    folder = os.environ.get("DERAIN_SHARED")
+    if not folder:
+        pytest.skip("DERAIN_SHARED is not set: no folder with golden/, data/ and weights/")
+    if not Path(folder).is_dir():
+        pytest.skip(f"DERAIN_SHARED names no folder: {folder}")
+    return Path(folder)
+
+
+@pytest.fixture
+def paired_set(tmp_path: Path) -> Callable[..., Path]:
+    """Builds a set of small random images; its folder holds one folder per split."""
+
+    def build(
+        name: str = "set",
+        splits: dict[str, int] | None = None,
+        size: tuple[int, int] = (24, 32),
+        target: bool = True,
+    ) -> Path:
+        folder = tmp_path / name
+        for number, (split, count) in enumerate((splits or {"test": 2}).items()):
+            for i in range(count):
+                clean = noise(*size, seed=100 * number + i)
+                rain = noise(*size, seed=1000 + 100 * number + i)[..., :1] // 4
+                rainy = np.clip(clean.astype(int) + rain, 0, 255).astype(np.uint8)
+                save(folder / split / "input" / f"{i:02d}.png", rainy)
+                if target:
+                    save(folder / split / "target" / f"{i:02d}.png", clean)
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def prn_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of the smallest network (``prn_r``, one stage), which name their model."""
+    path = tmp_path_factory.mktemp("weights") / "prn_r.safetensors"
+    kwargs = {"recurrent_iter": 1}
+    torch.manual_seed(0)
+    state = models.build("prn_r", **kwargs).state_dict()
+    save_file(state, path, metadata=models.metadata_of({"model": "prn_r", "kwargs": kwargs}))
+    return path
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Calls the command line in this process."""
+    from derainbench.cli import main
+
+    def call(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["derainbench", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Done(ended.value.code or 0, *capsys.readouterr())
+
+    return call

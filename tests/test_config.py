@@ -1,0 +1,224 @@
+"""Configurations that ship are right; a wrong one is refused in one line that names the key."""
+
+import copy
+import json
+
+import pytest
+from helpers import ROOT, one_line, read_json
+
+from derainbench.config import PROTOCOL_NAMES, Config, check_files, check_models, load, parse
+from derainbench.errors import BenchError
+from derainbench.evaluation.protocols import PROTOCOLS
+from derainbench.settings import read_yaml
+
+SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
+SMALLEST = {
+    "name": "mine",
+    "label": "smoke",
+    "title": "Mine",
+    "data_root": "data",
+    "weights_root": "weights",
+    "datasets": {"rain": {"kind": "synthetic", "rain": "heavy"}, "Rain200H": {"kind": "folder"}},
+    "runs": {
+        "small": {"model": "esdnet", "train": {"dataset": "rain"}, "test": ["rain"]},
+        "official": {"model": "prenet", "weights": "prenet.pth", "test": ["Rain200H"]},
+    },
+    "figures": {"dataset": "rain"},
+}
+GONE = object()
+
+
+def changed(path: str, value: object) -> dict:
+    """SMALLEST with one value replaced, or removed."""
+    config = copy.deepcopy(SMALLEST)
+    *parents, last = path.split(".")
+    node = config
+    for key in parents:
+        node = node[key]
+    if value is GONE:
+        del node[last]
+    else:
+        node[last] = value
+    return config
+
+
+def refusal(config: dict) -> str:
+    with pytest.raises(BenchError) as refused:
+        parse(config, "my.yaml")
+    message = one_line(refused.value)
+    assert message.startswith("my.yaml: ")
+    return message
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda p: p.stem)
+def test_shipped_configuration_is_right(file):
+    config = load(file)
+    assert config.name == file.stem
+    check_models(config)
+    assert list(config.evaluations())
+
+
+def test_three_configurations_ship():
+    assert {"paper", "real", "smoke"} == {p.stem for p in SHIPPED}
+    assert load(ROOT / "config" / "smoke.yaml").label == "smoke"
+    assert load(ROOT / "config" / "paper.yaml").label == "paper"
+
+
+def test_only_the_paper_configuration_is_full_size():
+    for file in SHIPPED:
+        runs = [r for r in load(file).runs.values() if r.model == "esdnet"]
+        assert runs
+        assert all((r.kwargs["dim"] == 48) == (file.stem == "paper") for r in runs)
+
+
+def test_defaults_are_filled_in():
+    config = parse(SMALLEST, "my.yaml")
+    assert config.datasets["rain"].size == 256
+    assert config.runs["small"].train.seeds == [1234]
+    assert config.dataset_folder("rain") == "results/mine/data/rain"
+    assert config.dataset_folder("Rain200H") == "data/Rain200H"
+    assert list(config.evaluations()) == [
+        ("small", "seed-1234", "rain"),
+        ("official", "official", "Rain200H"),
+    ]
+
+
+def test_a_written_configuration_reads_back_equal(tmp_path):
+    config = parse(SMALLEST, "my.yaml")
+    (tmp_path / "config.json").write_text(config.model_dump_json())
+    assert load(tmp_path / "config.json") == config
+
+
+@pytest.mark.parametrize(
+    ("key", "misspelt", "right"),
+    [
+        ("", "lable", "label"),
+        ("datasets.rain.", "siez", "size"),
+        ("datasets.Rain200H.", "pth", "path"),
+        ("runs.small.", "kwarg", "kwargs"),
+        ("runs.small.train.", "seed", "seeds"),
+        ("figures.", "protocl", "protocol"),
+    ],
+)
+def test_misspelt_key_is_named_with_a_suggestion(key, misspelt, right):
+    message = refusal(changed(key + misspelt, 1))
+    assert misspelt in message
+    assert message.endswith(f"unknown key (did you mean '{right}'?)")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "../elsewhere"),
+        ("label", "study2"),
+        ("datasets.rain.size", 8),
+        ("datasets.rain.size", "large"),
+        ("datasets.rain.rain", "medium"),
+        ("datasets.rain.kind", "video"),
+        ("datasets.rain.seed", -1),
+        ("datasets.rain.train", 1),
+        ("runs", {}),
+        ("runs.small.test", []),
+        ("runs.small.test", ["snow"]),
+        ("runs.small.train.dataset", "snow"),
+        ("runs.small.train.seeds", []),
+        ("runs.small.train.seeds", [-1]),
+        ("runs.small.model", "esdnett"),
+        ("runs.official.inference", "half"),
+        ("runs.official.quantise", "floor"),
+        ("figures.dataset", "snow"),
+        ("figures.protocol", "psnr"),
+        ("figures.strip_images", 0),
+        ("energy", {"size": 8}),
+        ("threads", {"train": 0}),
+        ("workers", -1),
+        ("device", "tpu"),
+        ("title", GONE),
+        ("figures", GONE),
+        ("runs.small.model", GONE),
+    ],
+)
+def test_wrong_value_is_refused_naming_the_key(key, value):
+    # A validator of a whole section names the section and, in words, the rest.
+    section = key.rsplit(".", 1)[0] if "train.dataset" not in key else "runs.small"
+    assert f" {section}" in refusal(changed(key, value))
+
+
+def test_a_set_size_beyond_the_photographs_is_refused():
+    # The smallest photograph is 300 pixels high; 301 would fail in the middle of the work.
+    parse(changed("datasets.rain.size", 300), "my.yaml")
+    assert "datasets.rain" in refusal(changed("datasets.rain.size", 301))
+
+
+def test_near_misses_get_suggestions():
+    assert "did you mean 'esdnet'" in refusal(changed("runs.small.model", "esdnett"))
+    assert "did you mean 'Rain200H'" in refusal(changed("runs.small.test", ["Rain200"]))
+
+
+def test_weights_come_from_one_origin():
+    both, neither = changed("runs.small.weights", "a.pth"), changed("runs.small.train", GONE)
+    for config in (both, neither):
+        message = refusal(config)
+        assert "runs.small" in message and "either train or weights" in message
+
+
+@pytest.mark.parametrize("root", ["data_root", "weights_root"])
+def test_a_needed_root_must_be_given(root):
+    assert root in refusal(changed(root, GONE))
+
+
+def test_an_unneeded_root_may_be_absent():
+    config = changed("data_root", GONE)
+    del config["weights_root"], config["datasets"]["Rain200H"], config["runs"]["official"]
+    assert parse(config, "my.yaml").data_root is None
+
+
+def deep_refusal(check, config: dict) -> str:
+    with pytest.raises(BenchError) as refused:
+        check(parse(config, "my.yaml"))
+    return one_line(refused.value)
+
+
+def test_absent_folders_and_weights_are_found_before_work_starts(tmp_path):
+    config = changed("data_root", str(tmp_path / "data")) | {"weights_root": str(tmp_path)}
+    assert deep_refusal(check_files, config).startswith("datasets.Rain200H: ")
+    (tmp_path / "data" / "Rain200H").mkdir(parents=True)
+    assert "prenet.pth" in deep_refusal(check_files, config)
+    (tmp_path / "prenet.pth").touch()
+    check_files(parse(config, "my.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("runs.small.kwargs", {"dimm": 16}),
+        ("runs.small.kwargs", {"T": 0}),
+        ("runs.small.train.recipe", "esdnett"),
+        ("runs.small.train.set", {"epochs": 0}),
+        ("runs.small.train.set", {"epoch": 5}),
+    ],
+)
+def test_arguments_and_recipes_are_checked_before_work_starts(key, value):
+    assert deep_refusal(check_models, changed(key, value)).startswith("runs.small: ")
+
+
+@pytest.mark.parametrize("text", ["", "just words", "[1, 2]", "a: [1,", "a: b: c", "\x00"])
+def test_a_file_that_holds_no_configuration_is_refused(text, tmp_path):
+    (tmp_path / "my.yaml").write_text(text)
+    with pytest.raises(BenchError) as refused:
+        load(tmp_path / "my.yaml")
+    assert one_line(refused.value).startswith(f"{tmp_path}/my.yaml: ")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(BenchError, match="cannot be read"):
+        read_yaml(tmp_path / "none.yaml")
+
+
+def test_the_schema_for_editors_is_the_one_that_is_checked():
+    schema = read_json(ROOT / "workflow" / "schemas" / "config.schema.json")
+    assert schema == json.loads(json.dumps(Config.model_json_schema()))
+
+
+def test_protocols_are_those_that_exist():
+    assert tuple(PROTOCOLS) == PROTOCOL_NAMES

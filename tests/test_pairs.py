@@ -1,0 +1,157 @@
+"""A split pairs every rainy image with its clean one, or says which file is wrong."""
+
+import shutil
+
+import pytest
+from helpers import noise, one_line, save
+
+from derainbench.data.check import check_set
+from derainbench.data.pairs import pairing_key, read_split
+from derainbench.errors import BenchError
+
+
+def split_of(folder, inputs, targets=(), size=(12, 16)):
+    """A split folder with small images of the given names."""
+    for side, names in (("input", inputs), ("target", targets)):
+        for i, name in enumerate(names):
+            save(folder / side / name, noise(*size, seed=i))
+    return folder
+
+
+def names(split) -> list[tuple[str, str]]:
+    return [(p.input.name, p.target.name) for p in split.pairs]
+
+
+def refusal(folder, **options) -> str:
+    with pytest.raises(BenchError) as refused:
+        read_split(folder, **options)
+    return one_line(refused.value)
+
+
+def test_same_names_pair(tmp_path):
+    split = read_split(split_of(tmp_path, ["b.png", "a.png"], ["a.png", "b.png"]))
+    assert names(split) == [("a.png", "a.png"), ("b.png", "b.png")]
+    assert split.paired
+    assert [p.name for p in split.pairs] == ["a.png", "b.png"]
+
+
+def test_rain_pairs_with_norain(tmp_path):
+    split = read_split(
+        split_of(tmp_path, ["rain-001.png", "rain-002.png"], ["norain-002.png", "norain-001.png"])
+    )
+    assert names(split) == [("rain-001.png", "norain-001.png"), ("rain-002.png", "norain-002.png")]
+
+
+def test_norain_pairs_with_norain(tmp_path):
+    split = read_split(split_of(tmp_path, ["norain-7.png"], ["norain-7.png"]))
+    assert names(split) == [("norain-7.png", "norain-7.png")]
+
+
+def test_other_names_with_rain_in_them_are_taken_literally():
+    assert pairing_key("rain-5") == pairing_key("norain-5") == "5"
+    for stem in ("rain-x", "train-5", "rain-5-b", "norain5", "rainy-5"):
+        assert pairing_key(stem) == stem
+
+
+def test_extension_and_its_case_do_not_matter(tmp_path):
+    split = read_split(split_of(tmp_path, ["a.PNG", "b.JPG"], ["a.png", "b.Png"]))
+    assert names(split) == [("a.PNG", "a.png"), ("b.JPG", "b.Png")]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "lonely"),
+    [
+        (["a.png", "b.png"], ["a.png"], "input/b.png"),
+        (["a.png"], ["a.png", "c.png"], "target/c.png"),
+        (["rain-1.png"], ["norain-2.png"], "input/rain-1.png"),
+    ],
+)
+def test_file_without_a_partner_is_named(inputs, targets, lonely, tmp_path):
+    assert refusal(split_of(tmp_path, inputs, targets)).startswith(f"{tmp_path}/{lonely}: ")
+
+
+def test_unequal_sizes_are_refused(tmp_path):
+    split_of(tmp_path, ["a.png"], ["a.png"])
+    save(tmp_path / "target" / "a.png", noise(12, 15))
+    message = refusal(tmp_path)
+    assert "input/a.png is 12x16" in message and "target/a.png is 12x15" in message
+
+
+@pytest.mark.parametrize("side", ["input", "target"])
+def test_empty_folder_is_refused(side, tmp_path):
+    split_of(tmp_path, ["a.png"], ["a.png"])
+    (tmp_path / side / "a.png").unlink()
+    assert refusal(tmp_path).startswith(f"{tmp_path}/{side}: holds no image")
+
+
+def test_missing_folders_are_refused(tmp_path):
+    assert refusal(tmp_path / "nowhere").startswith(f"{tmp_path}/nowhere: no such folder")
+    (tmp_path / "target").mkdir()
+    assert refusal(tmp_path).startswith(f"{tmp_path}: has no input/ folder")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets"),
+    [
+        (["a.png", "a.jpg"], ["a.png"]),
+        (["a.png"], ["a.png", "a.bmp"]),
+        (["rain-1.png", "norain-1.png"], ["norain-1.png"]),
+        (["1.png"], ["norain-1.png", "1.png"]),
+    ],
+)
+def test_two_files_for_one_image_are_refused(inputs, targets, tmp_path):
+    assert "both stand for image" in refusal(split_of(tmp_path, inputs, targets))
+
+
+def test_without_target_only_where_none_is_needed(tmp_path):
+    split_of(tmp_path, ["a.png", "b.png"])
+    assert "has no target/ folder" in refusal(tmp_path)
+    split = read_split(tmp_path, need_target=False)
+    assert not split.paired
+    assert [(p.name, p.target) for p in split.pairs] == [("a.png", None), ("b.png", None)]
+
+
+def test_without_target_two_files_of_one_stem_are_refused(tmp_path):
+    # Both would be restored into a.png.
+    assert "a.png" in refusal(split_of(tmp_path, ["a.png", "a.jpg"]), need_target=False)
+
+
+def test_damaged_header_is_refused(tmp_path):
+    split_of(tmp_path, ["a.png"], ["a.png"])
+    (tmp_path / "target" / "a.png").write_bytes(b"nothing")
+    assert refusal(tmp_path).startswith(f"{tmp_path}/target/a.png: not a readable image")
+
+
+def test_digest_follows_names_and_contents_alone(tmp_path):
+    folder = split_of(tmp_path / "one", ["a.png", "b.png"], ["a.png", "b.png"])
+    digest = read_split(folder).digest
+    shutil.copytree(folder, tmp_path / "two")
+    assert read_split(tmp_path / "two").digest == digest
+    (folder / "target" / "notes.txt").write_text("not an image")
+    assert read_split(folder).digest == digest
+    save(folder / "target" / "b.png", noise(12, 16, seed=9))
+    changed = read_split(folder).digest
+    assert changed != digest
+    for side in ("input", "target"):
+        (folder / side / "b.png").rename(folder / side / "c.png")
+    assert read_split(folder).digest not in (changed, digest)
+
+
+def test_check_reads_every_split(paired_set):
+    folder = paired_set(splits={"train": 3, "test": 2})
+    facts = check_set(folder)["splits"]
+    assert {s: (f["images"], f["paired"]) for s, f in facts.items()} == {
+        "train": (3, True),
+        "test": (2, True),
+    }
+    assert check_set(folder / "test")["splits"]["test"] == facts["test"]
+
+
+def test_check_finds_an_image_cut_short(paired_set, tmp_path):
+    folder = paired_set(splits={"train": 2})
+    file = folder / "train" / "target" / "01.png"
+    file.write_bytes(file.read_bytes()[:-200])
+    with pytest.raises(BenchError) as refused:
+        check_set(folder, tmp_path / "facts.json")
+    assert one_line(refused.value).startswith(f"{file}: ")
+    assert not (tmp_path / "facts.json").exists()

@@ -1,0 +1,168 @@
+"""A run that was stopped, or killed, goes on to the weights of one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import torch
+from helpers import ROOT, one_line, read_json, same_state
+from safetensors.torch import load_file
+
+from derainbench.errors import BenchError
+from derainbench.training import checkpoints, loop
+from derainbench.training.recipe import load_recipe
+
+KWARGS = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1], "T": 1}
+FIELDS = {
+    "epochs": 5,
+    "warmup_epochs": 1,
+    "batch_size": 2,
+    "crop": 16,
+    "crops_per_image": 2,
+    "val_crop": 16,
+    "validate_every": 2,
+}
+
+
+@pytest.fixture
+def data(paired_set):
+    return paired_set(splits={"train": 4, "val": 2}, size=(20, 24))
+
+
+@pytest.fixture
+def train(tmp_path, data):
+    def run(out, checkpoint_folder="checkpoints", seed=7, **fields):
+        loop.train(
+            model_name="esdnet",
+            model_kwargs=KWARGS,
+            data=data,
+            recipe=load_recipe("esdnet", {**FIELDS, **fields}),
+            seed=seed,
+            out=tmp_path / out,
+            device="cpu",
+            checkpoint_folder=str(tmp_path / checkpoint_folder),
+        )
+        return tmp_path / out
+
+    return run
+
+
+def assert_same_result(one, two) -> None:
+    first, second = (load_file(out / "model.safetensors") for out in (one, two))
+    assert same_state(first, second)
+    rows = [pd.read_csv(out / "history.csv").drop(columns="seconds") for out in (one, two)]
+    pd.testing.assert_frame_equal(*rows, check_exact=True)
+    facts = [read_json(out / "training.json") for out in (one, two)]
+    assert [f.pop("seconds") > 0 for f in facts] == [True, True]
+    assert facts[0] == facts[1]
+
+
+def stop_after(monkeypatch, epochs: int) -> None:
+    """Makes training stop right after the checkpoint of this many epochs."""
+    save = checkpoints.save
+
+    def save_and_stop(path, progress, *rest):
+        save(path, progress, *rest)
+        if progress.epochs_done == epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "save", save_and_stop)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 4])
+def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
+    epochs, train, tmp_path, monkeypatch, capsys
+):
+    whole = train("whole", "others")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, epochs)
+        train("stopped")
+    assert not (tmp_path / "stopped").exists()
+    capsys.readouterr()
+    stopped = train("stopped")
+    assert f"resumed after {epochs} of 5" in capsys.readouterr().err
+    assert_same_result(whole, stopped)
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_run_stopped_inside_an_epoch_repeats_that_epoch(train, tmp_path, monkeypatch):
+    whole = train("whole", "others")
+    losses, ssim_loss = [], loop.LOSSES["ssim"]
+
+    def interrupted(*images):
+        losses.append(None)
+        if len(losses) == 6:  # the second of four steps in the second epoch
+            raise KeyboardInterrupt
+        return ssim_loss(*images)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setitem(loop.LOSSES, "ssim", interrupted)
+        train("stopped")
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+    assert_same_result(whole, train("stopped"))
+
+
+@pytest.mark.parametrize("change", [{"seed": 8}, {"lr": 2e-3}, {"epochs": 6}], ids=str)
+def test_a_checkpoint_serves_only_a_run_with_equal_settings(change, train, monkeypatch, capsys):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 2)
+        train("stopped")
+    capsys.readouterr()
+    train("other", **change)
+    assert "resumed" not in capsys.readouterr().err
+
+
+def test_a_checkpoint_serves_only_a_run_on_equal_images(train, data, monkeypatch, capsys):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 2)
+        train("stopped")
+    for side in ("input", "target"):
+        (data / "train" / side / "03.png").unlink()
+    capsys.readouterr()
+    train("other")
+    assert "resumed" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [b"", b"nothing", None], ids=["empty", "text", "cut"])
+def test_a_damaged_checkpoint_is_refused(damage, train, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 1)
+        train("stopped")
+    [checkpoint] = (tmp_path / "checkpoints").iterdir()
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(content[: len(content) // 2] if damage is None else damage)
+    with pytest.raises(BenchError) as refused:
+        train("stopped")
+    assert one_line(refused.value).startswith(f"{checkpoint}: damaged checkpoint")
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_as_if_it_had_not_been_killed(train, tmp_path, data):
+    folder = tmp_path / "killed-checkpoints"
+    fields = {"epochs": 8}
+    command = [sys.executable, "-m", "derainbench", "train", "--model", "esdnet", "--seed", "7"]
+    command += ["--data", data, "--out", tmp_path / "killed", "--device", "cpu"]
+    command += [f"--kwarg={k}={v}" for k, v in KWARGS.items()]
+    command += [f"--set={k}={v}" for k, v in {**FIELDS, **fields}.items()]
+    environment = {**os.environ, "DERAINBENCH_CHECKPOINTS": str(folder)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not list(folder.glob("[!.]*.pt")):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        errors = process.communicate()[1]
+    assert process.returncode == -signal.SIGKILL, errors
+    [checkpoint] = folder.glob("[!.]*.pt")
+    done = torch.load(checkpoint, weights_only=True)["progress"]["epochs_done"]
+    assert 1 <= done < 8
+    assert not (tmp_path / "killed").exists()
+
+    again = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "resumed after" in again.stderr
+    assert not checkpoint.exists()
+    assert_same_result(train("whole", "others", **fields), tmp_path / "killed")

@@ -1,0 +1,72 @@
+"""Editing a file redoes what depends on it, and nothing else."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers import ROOT
+
+from derainbench import sources
+
+
+def names(files: list[Path]) -> set[str]:
+    return {f.relative_to(ROOT).as_posix() for f in files}
+
+
+def test_training_esdnet_depends_on_training_and_model_but_not_on_reports():
+    files = names(sources.of_training("esdnet"))
+    for folder in ("derainbench/training", "esdnet"):
+        assert names(list((ROOT / folder).glob("*.py"))) <= files
+    assert "derainbench/catalog/recipes/esdnet.yaml" in files
+    assert not [f for f in files if f.startswith(("derainbench/report/", "baselines/", "tests/"))]
+    assert not [f for f in files if "evaluation/" in f or "energy/" in f]
+
+
+def test_training_a_baseline_depends_on_its_own_file_alone():
+    files = names(sources.of_training("prenet"))
+    assert "baselines/prenet.py" in files
+    assert not [f for f in files if f.startswith("esdnet/") or "esdnet_ann" in f]
+
+
+def test_the_twin_depends_on_esdnet():
+    assert names(sources.of_model("esdnet-ann")) == {
+        "baselines/esdnet_ann.py",
+        *names(list((ROOT / "esdnet").glob("*.py"))),
+    }
+
+
+@pytest.mark.parametrize(
+    ("stage", "needed"),
+    [
+        ("synthesise", {"data/rain.py", "data/synthesise.py", "catalog/rain.yaml"}),
+        ("train", {"training/loop.py", "training/losses.py", "data/crops.py"}),
+        ("evaluate", {"evaluation/protocols.py", "evaluation/inference.py", "data/images.py"}),
+        ("energy", {"energy/counting.py", "energy/account.py", "catalog/costs.yaml"}),
+        ("tables", {"report/tables.py", "catalog/published.csv"}),
+        ("figures", {"report/figures.py", "report/style.py"}),
+        ("report", {"report/page.py"}),
+    ],
+)
+def test_a_stage_depends_on_the_code_that_does_its_work(stage, needed):
+    assert {f"derainbench/{n}" for n in needed} <= names(sources.of_stage(stage))
+
+
+@pytest.mark.parametrize("stage", ["synthesise", "train", "evaluate", "energy"])
+def test_editing_a_report_redoes_no_computation(stage):
+    assert not [f for f in names(sources.of_stage(stage)) if "report/" in f or "published" in f]
+
+
+@pytest.mark.parametrize(
+    ("stage", "pattern"),
+    [(stage, pattern) for stage, patterns in sources._STAGES.items() for pattern in patterns],
+)
+def test_every_pattern_matches_a_file(stage, pattern):
+    assert list(sources.PACKAGE.glob(pattern))
+
+
+def test_new_training_code_is_noticed_by_itself(tmp_path, monkeypatch):
+    copy = tmp_path / "derainbench"
+    shutil.copytree(sources.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(sources, "PACKAGE", copy)
+    (copy / "training" / "augment.py").touch()
+    assert copy / "training" / "augment.py" in sources.of_training("esdnet")

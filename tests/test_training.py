@@ -1,0 +1,232 @@
+"""A training run is repeatable byte for byte and leaves weights, history and a record."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from helpers import one_line, read_json, same_state, save
+from safetensors.torch import load_file
+
+from derainbench import models
+from derainbench.errors import BenchError
+from derainbench.training import checkpoints, loop
+from derainbench.training.recipe import load_recipe
+from derainbench.training.schedule import rate_in_epoch
+
+ESDNET = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1], "T": 2}
+TINY = {
+    "epochs": 3,
+    "warmup_epochs": 1,
+    "batch_size": 2,
+    "crop": 16,
+    "crops_per_image": 1,
+    "val_crop": 16,
+}
+FILES = ["history.csv", "model.safetensors", "model.safetensors.provenance.json", "training.json"]
+
+
+@pytest.fixture
+def run(tmp_path, paired_set):
+    """Trains on a tiny set and returns the folder of results."""
+    data = paired_set(splits={"train": 4, "val": 2, "test": 3}, size=(20, 24))
+
+    def train(out="out", model="prn_r", kwargs=None, seed=7, data=data, **fields):
+        kwargs = kwargs or (ESDNET if model == "esdnet" else {"recurrent_iter": 1})
+        weights = loop.train(
+            model_name=model,
+            model_kwargs=kwargs,
+            data=data,
+            recipe=load_recipe("esdnet", {**TINY, **fields}),
+            seed=seed,
+            out=tmp_path / out,
+            device="cpu",
+        )
+        assert weights == tmp_path / out / "model.safetensors"
+        return tmp_path / out
+
+    return train
+
+
+def history(out) -> pd.DataFrame:
+    return pd.read_csv(out / "history.csv")
+
+
+def test_a_run_writes_weights_history_and_record(run, tmp_path):
+    out = run(model="esdnet")
+    assert sorted(p.name for p in out.iterdir()) == FILES
+    rows = history(out)
+    assert rows["epoch"].tolist() == [0, 1, 2]
+    recipe = load_recipe("esdnet", TINY)
+    assert rows["lr"].tolist() == pytest.approx([rate_in_epoch(recipe, i) for i in range(3)])
+    assert np.isfinite(rows[["loss", "selection_psnr_rgb", "seconds"]]).all(axis=None)
+    facts = read_json(out / "training.json")
+    assert facts["best_epoch"] == rows["selection_psnr_rgb"].idxmax()
+    assert facts["best_selection_psnr_rgb"] == pytest.approx(rows["selection_psnr_rgb"].max())
+    assert (facts["train_pairs"], facts["selection_pairs"]) == (4, 2)
+    record = read_json(out / "model.safetensors.provenance.json")
+    assert record["seed"] == 7 and record["device"] == "cpu"
+    assert record["settings"]["recipe"]["epochs"] == 3
+    assert record["settings"]["kwargs"] == ESDNET
+    assert len(record["inputs"]["data"]) == 16
+    assert record["packages"]["torch"] and record["code"]["source_sha256"]
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_weights_rebuild_their_model(run):
+    out = run(model="esdnet")
+    model, arguments = models.load("esdnet", out / "model.safetensors")
+    assert arguments == ESDNET and model.T == 2
+    with pytest.raises(BenchError, match="weights of 'esdnet', not of 'esdnet-ann'"):
+        models.load("esdnet-ann", out / "model.safetensors")
+
+
+@pytest.mark.parametrize("model", ["esdnet", "esdnet-ann", "prenet_r"])
+def test_equal_seeds_give_equal_weights_and_history(run, model):
+    kwargs = {k: v for k, v in ESDNET.items() if k != "T"} if model == "esdnet-ann" else None
+    one, two = (run(out, model, kwargs) for out in ("one", "two"))
+    first, second = (load_file(out / "model.safetensors") for out in (one, two))
+    assert same_state(first, second)
+    pd.testing.assert_frame_equal(
+        history(one).drop(columns="seconds"), history(two).drop(columns="seconds"), check_exact=True
+    )
+
+
+def test_every_repetition_gives_the_same_bytes(run):
+    # More than two: an order that is random could agree by chance.
+    files = [run(f"{i}", epochs=1, warmup_epochs=0) / "model.safetensors" for i in range(10)]
+    assert len({file.read_bytes() for file in files}) == 1
+
+
+def test_another_seed_gives_other_weights(run):
+    first, second = (load_file(run(f"{seed}", seed=seed) / "model.safetensors") for seed in (7, 8))
+    assert not any(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_training_lowers_the_loss(run):
+    rows = history(run(epochs=12, lr=0.01, loss="l1"))
+    assert rows["loss"].iloc[-3:].mean() < 0.9 * rows["loss"].iloc[:3].mean()
+
+
+def test_every_epoch_has_other_crops_in_another_order(run, tmp_path, monkeypatch):
+    for split in ("train", "val"):
+        for i in range(5):  # ramps that start at different levels: a crop tells its image
+            ramp = np.add.outer(np.arange(20), np.arange(24)).astype(np.uint8) + 48 * i
+            for side in ("input", "target"):
+                save(tmp_path / "ramps" / split / side / f"{i}.png", np.stack(3 * [ramp], -1))
+    seen, l1 = [], loop.LOSSES["l1"]
+
+    def recording(restored, clean):
+        seen.append(round(clean.min().item() * 255))
+        return l1(restored, clean)
+
+    monkeypatch.setitem(loop.LOSSES, "l1", recording)
+    run(data=tmp_path / "ramps", epochs=4, loss="l1", batch_size=1)
+    epochs = [seen[5 * e : 5 * e + 5] for e in range(4)]
+    orders = [[level // 48 for level in epoch] for epoch in epochs]
+    assert all(sorted(order) == [0, 1, 2, 3, 4] for order in orders)
+    assert len({tuple(order) for order in orders}) > 1
+    assert len({tuple(sorted(epoch)) for epoch in epochs}) > 1
+
+
+def test_weights_are_those_of_the_best_epoch(run, monkeypatch):
+    scores, states = iter([1.0, 5.0, 3.0]), []
+
+    def selection_psnr(model, *_):
+        states.append({k: v.clone() for k, v in model.state_dict().items()})
+        return next(scores)
+
+    monkeypatch.setattr(loop, "selection_psnr", selection_psnr)
+    out = run()
+    written = load_file(out / "model.safetensors")
+    assert all(torch.equal(written[k], states[1][k]) for k in written)
+    assert any(not torch.equal(states[2][k], states[1][k]) for k in written)
+    assert read_json(out / "training.json")["best_epoch"] == 1
+
+
+def test_validation_comes_every_so_often_and_at_the_end(run):
+    validated = history(run(epochs=6, validate_every=4))["selection_psnr_rgb"].notna()
+    assert validated.tolist() == [False, False, False, True, False, True]
+
+
+def test_selection_psnr_is_the_mean_over_images(paired_set):
+    from derainbench.data.crops import Crops
+    from derainbench.data.pairs import read_split
+
+    split = read_split(paired_set(splits={"val": 3}) / "val")
+    crops = Crops(split.pairs, 16)
+    found = loop.selection_psnr(torch.nn.Identity(), crops, 2, torch.device("cpu"))
+    pairs = [crops[i] for i in range(len(crops))]
+    each = [-10 * np.log10(np.mean((x - y).double().numpy() ** 2)) for x, y in pairs]
+    assert found == pytest.approx(np.mean(each), rel=1e-6)
+
+
+def first_epoch_state(run, tmp_path, monkeypatch, **fields) -> dict[str, torch.Tensor]:
+    """The model's tensors after one epoch of a run that is then stopped."""
+    save = checkpoints.save
+
+    def save_and_stop(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "save", save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(model="esdnet", **fields)
+    [file] = (tmp_path / "checkpoints").iterdir()
+    return torch.load(file, weights_only=True)["model"]
+
+
+@pytest.mark.parametrize("flaw", [True, False])
+def test_only_the_authors_flaw_wastes_the_first_epoch(run, tmp_path, monkeypatch, flaw):
+    after = first_epoch_state(run, tmp_path, monkeypatch, zero_first_epoch=flaw)
+    torch.manual_seed(7)
+    fresh = models.build("esdnet", **ESDNET)
+    unchanged = [torch.equal(after[name], p) for name, p in fresh.named_parameters()]
+    assert all(unchanged) if flaw else not any(unchanged[:3])
+    means = [k for k in after if k.endswith("running_mean")]
+    assert any(after[k].any() for k in means)  # the epoch did run
+
+
+def test_without_val_some_training_pairs_are_held_out(run, paired_set):
+    data = paired_set("no-val", splits={"train": 4}, size=(20, 24))
+    facts = read_json(run(data=data, val_fraction=0.25) / "training.json")
+    assert facts["selected_on"] == "held out of train"
+    assert (facts["train_pairs"], facts["selection_pairs"]) == (3, 1)
+
+
+def test_selection_on_test_is_possible_and_recorded(run):
+    facts = read_json(run(select_on="test") / "training.json")
+    assert (facts["selected_on"], facts["selection_pairs"]) == ("test", 3)
+
+
+def refusal(run, tmp_path, **options) -> str:
+    """The refusal of a run, which must leave nothing behind."""
+    with pytest.raises(BenchError) as refused:
+        run(**options)
+    assert not (tmp_path / "out").exists()
+    assert list(tmp_path.glob("checkpoints/*")) == []
+    return one_line(refused.value)
+
+
+def test_selection_on_a_missing_test_split_is_refused(run, paired_set, tmp_path):
+    data = paired_set("no-test", splits={"train": 4}, size=(20, 24))
+    message = refusal(run, tmp_path, data=data, select_on="test")
+    assert message.startswith(f"{data}/test: no such folder")
+
+
+def test_training_without_clean_images_is_refused(run, paired_set, tmp_path):
+    data = paired_set("real", splits={"train": 4}, size=(20, 24), target=False)
+    assert "has no target/ folder" in refusal(run, tmp_path, data=data)
+
+
+@pytest.mark.parametrize("field", ["crop", "val_crop"])
+def test_images_smaller_than_the_crop_are_refused(run, tmp_path, field):
+    assert "20x24 is smaller than the 32x32 crop" in refusal(run, tmp_path, **{field: 32})
+
+
+@pytest.mark.parametrize("field", ["crop", "val_crop"])
+def test_crops_off_the_size_multiple_are_refused(run, tmp_path, field):
+    assert "18" in refusal(run, tmp_path, model="esdnet", **{field: 18})
+
+
+def test_a_diverged_loss_is_refused(run, tmp_path):
+    assert "diverged: the loss of epoch 0" in refusal(run, tmp_path, lr=1e30, loss="l1")
