@@ -16,7 +16,7 @@ real: .venv/.installed ## the same on real images: see config/real.yaml
 	@$(RUN) snakemake --cores all --configfile config/real.yaml
 
 test: .venv/.installed ## the tests
-	@$(RUN) python -m pytest -n 2
+	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.installed ## ruff, snakefmt, snakemake --lint
 	$(RUN) ruff check .

@@ -136,8 +136,9 @@ def test_a_misspelt_key_stops_the_run_with_one_line(checkout):
     (checkout / "config" / "wrong.yaml").write_text(yaml.safe_dump(wrong))
     done = snakemake(checkout, "--configfile", "config/wrong.yaml", "--dry-run")
     assert done.returncode != 0
-    assert "configuration: figurs: unknown key (did you mean 'figures'?)" in done.stderr
-    assert "Traceback" not in done.stderr
+    said = done.stdout + done.stderr
+    assert "\nconfiguration: figurs: unknown key (did you mean 'figures'?)\n" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.slow
