@@ -37,6 +37,7 @@ def test_without_git_the_digest_remains(monkeypatch, tmp_path):
     assert provenance.code_version.__wrapped__() == {
         "source_sha256": version["source_sha256"],
         "commit": None,
+        "modified": None,
     }
 
 

@@ -68,7 +68,7 @@ class Recipe(BaseModel):
 def load_recipe(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """A recipe by catalogue name or from a YAML file, with single fields replaced.
 
-    A file may hold all fields, or ``base: NAME`` and those that differ.
+    A file may hold all fields, or ``base:`` a catalogue name and those that differ.
 
     Raises:
         BenchError: for an unknown recipe, or a misspelt or out-of-range field.
@@ -83,6 +83,8 @@ def _read(name: str) -> dict[str, Any]:
     if Path(name).suffix in (".yaml", ".yml"):
         values = read_yaml(Path(name))
         base = values.pop("base", None)
+        if base and Path(base).suffix:
+            raise BenchError(f"{name}: base: name a recipe of the catalogue, not file '{base}'")
         return {**(_read(base) if base else {}), **values}
     known = sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".yaml"))
     if name not in known:
