@@ -48,11 +48,11 @@ def scores_text(psnr: float, ssim: float, psnr_std: float | None = None) -> str:
     return f"{psnr:.2f}{spread} / {'' if pd.isna(ssim) else f'{ssim:.4f}'}"
 
 
-def prefix(config: Config) -> str:
-    """What every caption starts with."""
-    return {"smoke": "SMOKE (pipeline check, no scientific content): ", "study": "", "paper": ""}[
-        config.label
-    ]
+def captioned(config: Config, text: str) -> str:
+    """A caption that says first of all if the numbers are of the smoke configuration."""
+    if config.label == "smoke":
+        return f"SMOKE (pipeline check, no scientific content): {text}"
+    return text[0].upper() + text[1:]
 
 
 def quality(config: Config) -> Table:
@@ -71,9 +71,10 @@ def quality(config: Config) -> Table:
         rows.append(_means(of_set, keys))
     frame = pd.concat(rows, ignore_index=True)
     frame.insert(0, "configuration", config.name)
-    caption = (
-        f"{prefix(config)}PSNR (dB) / SSIM under four protocols, mean over the test images, and "
-        "over seeds where there are several (± sample standard deviation of PSNR over seeds)."
+    caption = captioned(
+        config,
+        "PSNR (dB) / SSIM under four protocols, mean over the test images, and "
+        "over seeds where there are several (± sample standard deviation of PSNR over seeds).",
     )
     view = [
         {
@@ -104,7 +105,8 @@ def _means(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         row = dict(zip(keys, key[:-1], strict=True))
         of_run = scores[scores["run"] == key[-1]]
         row["images"] = int(of_run["image"].nunique())
-        row["seeds"] = int(of_run["variant"].nunique()) if row["title"] != RAINY else None
+        trained = of_run["variant"].iloc[0].startswith("seed-")
+        row["seeds"] = int(of_run["variant"].nunique()) if trained else None
         for protocol in PROTOCOL_NAMES:
             values = group.xs(protocol, level="protocol")
             row[f"psnr_{protocol}"] = values["psnr"].mean()
@@ -153,10 +155,11 @@ def comparison(config: Config) -> Table:
         *("kind", "source"),
     ]
     frame = pd.DataFrame(rows, columns=columns)
-    caption = (
-        f"{prefix(config)}published scores beside those of official weights on the images at "
+    caption = captioned(
+        config,
+        "published scores beside those of official weights on the images at "
         "hand. Published numbers are of the complete test sets, often of other weights; "
-        "Images says how many were scored here."
+        "Images says how many were scored here.",
     )
     if frame.empty:
         caption += " Empty: this configuration runs no official weights."
@@ -192,14 +195,15 @@ def complexity(config: Config) -> Table:
     size = accounts["counted_size"].iloc[0]
     name = accounts["costs"].iloc[0]
     costs = cost_tables()[name]
-    caption = (
-        f"{prefix(config)}parameters and dense GMACs of one 256x256 image; analog GMACs, "
+    caption = captioned(
+        config,
+        f"parameters and dense GMACs of one 256x256 image; analog GMACs, "
         f"synaptic operations (GSOPs), firing rate and energy (mJ) of one {size} crop, mean over "
         f"the images counted. Costs {name}: {costs.mac} pJ per MAC, {costs.ac} pJ per SOP. "
         "The measured energy prices operations on analog input as MACs and those on spikes as SOPs; "
         "all spike-driven prices every operation of a spiking network as accumulates, those on "
         "analog input at the mean firing rate. Norms, "
-        "activations, membrane updates and memory are not in either."
+        "activations, membrane updates and memory are not in either.",
     )
     view = [
         {
@@ -222,9 +226,10 @@ def structure(config: Config) -> Table:
     """Every registered model at full size: what needs no training to be known."""
     frame = model_table()
     frame.insert(0, "configuration", config.name)
-    caption = (
-        f"{prefix(config)}all registered models at their papers' size, for one 256x256 image, "
-        "counted from the structure alone; a spiking network's T time steps count T times."
+    caption = captioned(
+        config,
+        "all registered models at their papers' size, for one 256x256 image, "
+        "counted from the structure alone; a spiking network's T time steps count T times.",
     )
     view = [
         {
