@@ -7,7 +7,8 @@ from helpers import ROOT, read_json
 from derainbench import __version__, provenance
 
 
-def test_a_record_says_what_where_and_when(tmp_path):
+def test_a_record_says_what_where_and_when(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/anywhere/derainbench/__main__.py", "score", "--out", "a b"])
     provenance.write_record(
         tmp_path / "a.csv", inputs={"data": "abc"}, settings={"lr": 1}, device="cpu", seed=3
     )
@@ -17,7 +18,7 @@ def test_a_record_says_what_where_and_when(tmp_path):
     assert (record["device"], record["seed"]) == ("cpu", 3)
     assert record["machine"]["cores"] >= 1 and record["machine"]["processor"]
     assert all(record["packages"][name] for name in provenance.PACKAGES)
-    assert record["command"].startswith("derainbench")
+    assert record["command"] == "derainbench score --out 'a b'"
     assert record["time"].endswith("+00:00")
 
 
