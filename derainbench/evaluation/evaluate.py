@@ -106,8 +106,10 @@ def evaluate(restorer: Restorer, split_folder: Path, out: Path) -> pd.DataFrame:
                 restored = restorer(rainy)
                 write_png(stage / "images" / f"{Path(pair.name).stem}.png", restored)
                 if pair.target:
-                    rows += score_rows(pair.name, restored, read_rgb(pair.target), rainy)
-                    reporter.advance(f"{pair.name} {rows[-4]['psnr']:.2f} dB (esdnet)")
+                    of_image = score_rows(pair.name, restored, read_rgb(pair.target), rainy)
+                    rows += of_image
+                    first = of_image[0]
+                    reporter.advance(f"{pair.name} {first['psnr']:.2f} dB ({first['protocol']})")
                 else:
                     reporter.advance(pair.name)
         table = write_scores(rows, stage / "per_image.csv")
