@@ -23,7 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="Data sets: generate and check.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Data sets: fetch, add, verify, generate, audit for leaks.", no_args_is_help=True
+)
 config_app = typer.Typer(help="Benchmark configurations.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
@@ -32,7 +34,15 @@ ModelName = Annotated[str, typer.Option("--model", help="Model name; see `derain
 Weights = Annotated[Path, typer.Option("--weights", help="Weight file (.safetensors, .pth).")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 Data = Annotated[Path, typer.Option("--data", help="Split folder with input/ and target/.")]
+DatasetFile = Annotated[
+    Path | None,
+    typer.Option("--dataset", help="dataset.json of `data verify`, for the provenance record."),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+SetName = Annotated[str, typer.Argument(metavar="NAME", help="Set; see `derainbench data list`.")]
+Root = Annotated[Path, typer.Option("--root", help="Data root: sets lie in ROOT/NAME.")]
+Splits = Annotated[list[str] | None, typer.Option("--split", help="Only this split; repeatable.")]
+Subset = Annotated[bool, typer.Option("--subset", help="Fewer images than the set has are fine.")]
 Kwargs = Annotated[
     list[str] | None,
     typer.Option("--kwarg", metavar="KEY=VALUE", help="Constructor argument, YAML; repeatable."),
@@ -86,12 +96,156 @@ def models(
 
 
 @data_app.command("list")
-def data_list() -> None:
-    """What can be generated."""
-    from derainbench.data.rain import presets
+def data_list(
+    name: Annotated[str | None, typer.Argument(help="Show one set in full.")] = None,
+) -> None:
+    """The known data sets, and the rain that can be generated."""
+    from derainbench.data.listing import describe, overview
 
-    for name, settings in presets().items():
-        typer.echo(f"{name}: synthetic rain after {settings.reference['dataset']}")
+    typer.echo(describe(name) if name else overview())
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: SetName,
+    root: Root = Path("data"),
+    split: Splits = None,
+    accept_new: Annotated[
+        bool, typer.Option("--accept-new", help="Take files that differ from those first seen.")
+    ] = False,
+    attempts: Annotated[int, typer.Option(help="Tries per file.", min=1)] = 5,
+    timeout: Annotated[float, typer.Option(help="Seconds until a silent server is left.")] = 60,
+) -> None:
+    """Downloads a set, verifies it and lays it out as ROOT/NAME/SPLIT/{input,target}."""
+    from derainbench.data.acquire import fetch
+    from derainbench.data.download import Patience
+
+    patience = Patience(attempts=attempts, connect=min(15, timeout), read=timeout)
+    _echo_status(fetch(_wanted(name, root, split), patience=patience, accept_new=accept_new))
+
+
+@data_app.command("add")
+def data_add(
+    name: SetName,
+    sources: Annotated[list[Path], typer.Argument(help="Archives or folders, as downloaded.")],
+    root: Root = Path("data"),
+    split: Splits = None,
+    assume: Annotated[
+        str | None,
+        typer.Option("--assume-split", help="Split of files whose folders do not say which."),
+    ] = None,
+    subset: Subset = False,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept-deviations", help="Take another version, marked as deviating."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be paired; write nothing.")
+    ] = False,
+) -> None:
+    """Takes over a set that a person downloaded: recognises its layout, verifies it."""
+    from derainbench.data.acquire import add, planned
+    from derainbench.data.catalogue import SPLITS
+    from derainbench.data.listing import describe_plan
+
+    one_of(assume, SPLITS, "--assume-split")
+    wanted = _wanted(name, root, split, subset=subset, accept=accept)
+    if dry_run:
+        with planned(wanted, sources, assume=assume) as plan:
+            typer.echo(describe_plan(plan, wanted.entry))
+        return
+    _echo_status(add(wanted, sources, assume=assume))
+
+
+@data_app.command("verify")
+def data_verify(
+    name: Annotated[
+        str, typer.Argument(help="Set of the catalogue, or a set's or split's folder.")
+    ],
+    root: Root = Path("data"),
+    data_as: Annotated[
+        str | None, typer.Option("--as", help="Hold a folder against this set of the catalogue.")
+    ] = None,
+    subset: Subset = False,
+    split: Splits = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for dataset.json and images.csv.")
+    ] = None,
+) -> None:
+    """Says whether a set is the real thing; exit code 1 if it is not."""
+    from derainbench.data import catalogue
+    from derainbench.data.verify import MEANING, checks_table, verify
+
+    is_folder = Path(name).is_dir()
+    entry = catalogue.entry(data_as or name) if data_as or not is_folder else None
+    folder = Path(name) if is_folder else root / entry.name
+    found = verify(folder, entry, subset=subset, splits=split or (), out=out)
+    typer.echo(checks_table(found).to_markdown(index=False))
+    typer.echo(f"\n{found['name']}: {found['status']}: {MEANING[found['status']]}")
+    if found["status"] == "deviates":
+        raise typer.Exit(1)
+
+
+@data_app.command("card")
+def data_card(
+    folder: Annotated[Path, typer.Argument(help="Folder of the set.")],
+    facts: Annotated[Path, typer.Option(help="Folder that `data verify --out` wrote.")],
+) -> None:
+    """Draws a verified set's contact sheet and histograms beside its dataset.json."""
+    from derainbench.report.cards import write_card
+
+    write_card(folder, facts)
+
+
+@data_app.command("leaks")
+def data_leaks(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of sets.")],
+    out: Out,
+    facts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder that `data verify --out` wrote, one per set, in their order."),
+    ] = None,
+) -> None:
+    """Looks for backgrounds that training and test images share, within and across sets."""
+    from derainbench.report.leaks import audit_folders
+
+    if facts and len(facts) != len(folders):
+        raise typer.BadParameter(f"{len(folders)} sets but {len(facts)} --facts")
+    for line in audit_folders(folders, facts, out):
+        typer.echo(line)
+
+
+@data_app.command("recomposite")
+def data_recomposite(
+    layers: Annotated[Path, typer.Option(help="Paired split that gives the rain.")],
+    clean: Annotated[list[Path], typer.Option(help="Folder of clean photographs; repeatable.")],
+    out: Out,
+    count: Annotated[
+        int | None, typer.Option(help="Pairs; default: one per photograph.", min=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 2024,
+) -> None:
+    """Puts the rain of real pairs on other photographs; such pairs are never official."""
+    from derainbench.data.recomposite import recomposite
+
+    recomposite(layers, clean, out, count=count, seed=seed)
+
+
+def _wanted(name, root, split, **options):
+    from derainbench.data import catalogue
+    from derainbench.data.acquire import Wanted
+
+    entry = catalogue.entry(name)
+    for one in split or ():
+        one_of(one, tuple(entry.splits), "--split")
+    return Wanted(entry, root, tuple(split or ()), **options)
+
+
+def _echo_status(found: dict[str, Any]) -> None:
+    from derainbench.data.verify import MEANING
+
+    counts = ", ".join(f"{s['images']} {name}" for name, s in found["splits"].items())
+    typer.echo(f"{found['name']}: {counts}; {found['status']}: {MEANING[found['status']]}")
 
 
 @data_app.command("synthesise")
@@ -110,19 +264,6 @@ def data_synthesise(
     synthesise(SynthesisPlan(rain, size, train, val, test, seed), out)
 
 
-@data_app.command("check")
-def data_check(
-    folder: Annotated[Path, typer.Argument(help="Set folder with splits, or one split.")],
-    out: Annotated[Path | None, typer.Option(help="Write what was found as JSON.")] = None,
-) -> None:
-    """Checks that every image is readable, paired and of its partner's size."""
-    from derainbench.data.check import check_set
-
-    for split, facts in check_set(folder, out)["splits"].items():
-        kind = "pairs" if facts["paired"] else "images without ground truth"
-        typer.echo(f"{split}: {facts['images']} {kind}, sha256 {facts['digest']}")
-
-
 @app.command()
 def train(
     model: ModelName,
@@ -139,6 +280,7 @@ def train(
     ] = None,
     device: Device = "auto",
     workers: Annotated[int, typer.Option(help="Data loading processes.", min=0)] = 0,
+    dataset: DatasetFile = None,
 ) -> None:
     """Trains a model; goes on by itself where an earlier, stopped call with equal settings was."""
     from derainbench.training.loop import train as run
@@ -153,6 +295,7 @@ def train(
         out=out,
         device=device,
         workers=workers,
+        dataset=dataset,
     )
     typer.echo(weights)
 
@@ -201,12 +344,13 @@ def evaluate(
     inference: Inference = None,
     quantise: Quantise = None,
     device: Device = "auto",
+    dataset: DatasetFile = None,
 ) -> None:
     """Restores and scores a split: images/, per_image.csv (every protocol), summary.json."""
     from derainbench.evaluation.evaluate import evaluate as run
     from derainbench.evaluation.evaluate import summarise
 
-    table = run(_restorer(model, weights, kwarg, inference, quantise, device), data, out)
+    table = run(_restorer(model, weights, kwarg, inference, quantise, device), data, out, dataset)
     for protocol, means in summarise(table).items():
         typer.echo(
             f"{protocol}: {means['psnr']:.3f} dB, SSIM {means['ssim']:.4f} "
@@ -237,6 +381,7 @@ def energy(
     size: Annotated[int, typer.Option(help="Side of the central crops, pixels.", min=16)] = 256,
     images: Annotated[int, typer.Option(help="Number of images.", min=1)] = 8,
     device: Device = "auto",
+    dataset: DatasetFile = None,
 ) -> None:
     """Counts operations and prices them: layers.csv, energy.json."""
     from derainbench.energy.account import measure
@@ -250,6 +395,7 @@ def energy(
         size=size,
         images=images,
         device=device,
+        dataset=dataset,
     )
     typer.echo(json.dumps(result["mean"], indent=1))
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from derainbench.data import catalogue
 from derainbench.errors import BenchError
 from derainbench.settings import check, read_yaml
 from derainbench.sources import known_model
@@ -38,10 +39,47 @@ class SyntheticSet(_Strict):
 
 
 class FolderSet(_Strict):
-    """An existing set: ``data_root/<path or name>/{train,val,test}/{input,target}``."""
+    """An existing set: ``data_root/<path or name>/{train,val,test}/{input,target}``.
+
+    Attributes:
+        path: folder below the data root; default: the set's name.
+        catalogue: the set of the catalogue that it must be; none: only readability is checked.
+        subset: fewer images than the catalogue says are fine.
+    """
 
     kind: Literal["folder"]
     path: str | None = None
+    catalogue: str | None = None
+    subset: bool = False
+
+
+class CatalogueSet(_Strict):
+    """A set of the catalogue, fetched into ``data_root/<name in the catalogue>``.
+
+    Attributes:
+        name: in the catalogue; default: the set's name here.
+        splits: those wanted; default: all.
+    """
+
+    kind: Literal["catalogue"]
+    name: str | None = None
+    splits: list[Literal["train", "val", "test"]] | None = None
+
+
+class RecompositedSet(_Strict):
+    """The rain of one set's training pairs on the photographs of another."""
+
+    kind: Literal["recomposited"]
+    layers: Name
+    clean: Name
+    clean_splits: list[Literal["train", "val", "test"]] = Field(["train"], min_length=1)
+    count: int | None = Field(None, ge=1)
+    seed: int = Field(2024, ge=0)
+
+
+AnySet = Annotated[
+    SyntheticSet | FolderSet | CatalogueSet | RecompositedSet, Field(discriminator="kind")
+]
 
 
 class Training(_Strict):
@@ -106,7 +144,7 @@ class Config(_Strict):
     title: str
     data_root: str | None = None
     weights_root: str | None = None
-    datasets: dict[Name, Annotated[SyntheticSet | FolderSet, Field(discriminator="kind")]]
+    datasets: dict[Name, AnySet]
     runs: dict[Name, Run] = Field(min_length=1)
     energy: Energy = Energy()
     figures: Figures
@@ -126,9 +164,27 @@ class Config(_Strict):
             if run.weights and not self.weights_root:
                 raise ValueError(f"runs.{name}.weights needs weights_root: the folder of weights")
         self._known_dataset(self.figures.dataset, "figures.dataset")
-        if self.data_root is None and any(s.kind == "folder" for s in self.datasets.values()):
-            raise ValueError("folder data sets need data_root: the folder that holds them")
+        for name, dataset in self.datasets.items():
+            self._check_dataset(name, dataset)
         return self
+
+    def _check_dataset(self, name: str, dataset: AnySet) -> None:
+        where = f"datasets.{name}"
+        if dataset.kind in ("folder", "catalogue") and self.data_root is None:
+            raise ValueError(f"{where} needs data_root: the folder that holds the data sets")
+        if dataset.kind == "recomposited":
+            self._known_dataset(dataset.layers, f"{where}.layers")
+            self._known_dataset(dataset.clean, f"{where}.clean")
+        known = self.catalogue_name(name)
+        if known:
+            try:
+                entry = catalogue.entry(known)
+            except BenchError as error:
+                raise ValueError(f"{where}: {error}") from error
+            if dataset.kind == "catalogue" and (
+                unknown := set(dataset.splits or ()) - set(entry.splits)
+            ):
+                raise ValueError(f"{where}.splits: {entry.name} has no split {min(unknown)}")
 
     def _known_dataset(self, name: str, where: str) -> None:
         if name not in self.datasets:
@@ -144,9 +200,23 @@ class Config(_Strict):
     def dataset_folder(self, name: str) -> str:
         """Root folder of a data set."""
         dataset = self.datasets[name]
-        if isinstance(dataset, SyntheticSet):
-            return f"{self.results}/data/{name}"
-        return str(Path(self.data_root) / (dataset.path or name))
+        match dataset:
+            case FolderSet():
+                return str(Path(self.data_root) / (dataset.path or name))
+            case CatalogueSet():
+                return str(Path(self.data_root) / catalogue.entry(dataset.name or name).name)
+            case _:
+                return f"{self.results}/made/{name}"
+
+    def catalogue_name(self, name: str) -> str | None:
+        """The set of the catalogue that a set must be, if any."""
+        match dataset := self.datasets[name]:
+            case FolderSet():
+                return dataset.catalogue
+            case CatalogueSet():
+                return dataset.name or name
+            case _:
+                return None
 
     def evaluations(self) -> Iterator[tuple[str, str, str]]:
         """Every (run, variant, data set) to be scored."""

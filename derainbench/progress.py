@@ -8,11 +8,13 @@ import time
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 LOG_INTERVAL = 5.0  # seconds between lines where there is no terminal
@@ -72,6 +74,50 @@ class Reporter:
             file=sys.stderr,
             flush=True,
         )
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+
+class TransferReporter:
+    """Shows the bytes of a download on standard error: a bar on a terminal, else a line every few
+    seconds.
+
+    Args:
+        what: name of the transfer.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._last_line = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> TransferReporter:
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self.what, total=None)
+        return self
+
+    def update(self, done: int, total: int | None) -> None:
+        """``done`` of ``total`` bytes are here; the total may be unknown."""
+        if self._bar:
+            self._bar.update(self._task, completed=done, total=total)
+            return
+        now = time.monotonic()
+        if now - self._last_line < LOG_INTERVAL and done != total:
+            return
+        self._last_line = now
+        of_total = f" of {total / 1e6:.1f}" if total else ""
+        print(f"{self.what}: {done / 1e6:.1f}{of_total} MB", file=sys.stderr, flush=True)
 
     def __exit__(self, *exception: object) -> None:
         if self._bar:

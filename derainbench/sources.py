@@ -20,6 +20,19 @@ ESDNET = "esdnet"
 _READING = ("data/images.py", "data/pairs.py", "data/crops.py")
 _STAGES = {
     "synthesise": ("data/synthesise.py", "data/rain.py", "data/images.py", "catalog/rain.yaml"),
+    "recomposite": ("data/recomposite.py", *_READING),
+    "verify": (
+        "data/verify.py",
+        "data/pixels.py",
+        "data/catalogue.py",
+        "data/images.py",
+        "data/pairs.py",
+        "evaluation/protocols.py",
+        "catalog/datasets/*.yaml",
+        "catalog/digests/*.csv",
+    ),
+    "data_card": ("report/cards.py", "report/style.py"),
+    "leaks": ("data/leaks.py", "report/leaks.py", "report/style.py"),
     "train": ("training/*.py", "catalog/recipes/*.yaml", "device.py", *_READING),
     "evaluate": ("evaluation/*.py", "device.py", "models.py", *_READING),
     "energy": ("energy/*.py", "catalog/costs.yaml", "device.py", "models.py", *_READING),

@@ -10,7 +10,12 @@ VERBS = [
     "data",
     "data list",
     "data synthesise",
-    "data check",
+    "data fetch",
+    "data add",
+    "data verify",
+    "data leaks",
+    "data card",
+    "data recomposite",
     "train",
     "derain",
     "evaluate",
@@ -86,7 +91,9 @@ def test_a_group_without_a_verb_shows_its_help(cli, group):
     [
         ("models prenett", "did you mean 'prenet'"),
         ("data synthesise haevy --out out", "did you mean 'heavy'"),
-        ("data check nowhere", "nowhere: no such folder"),
+        ("data verify nowhere", "unknown data set 'nowhere'"),
+        ("data add Rain12 nowhere", "nowhere: no such file or folder"),
+        ("data card nowhere --facts none", "none/dataset.json: missing"),
         ("score --restored nowhere --target nowhere --out s.csv", "nowhere: no such folder"),
         ("config check none.yaml", "none.yaml: cannot be read"),
         ("tables --config none.yaml --out out", "none.yaml: cannot be read"),
@@ -112,9 +119,10 @@ def test_data_verbs_work(cli, paired_set, tmp_path):
     assert "heavy: " in cli("data", "list").stdout
     numbers = ["--size=48", "--train=1", "--val=1", "--test=1", "--seed=3"]
     assert cli("data", "synthesise", "light", "--out", tmp_path / "rain", *numbers).code == 0
-    done = cli("data", "check", tmp_path / "rain", "--out", tmp_path / "facts.json")
-    assert done.stdout.count("1 pairs") == 3
-    assert read_json(tmp_path / "facts.json")["splits"].keys() == {"train", "val", "test"}
+    done = cli("data", "verify", tmp_path / "rain", "--out", tmp_path / "facts")
+    assert "rain: unlisted" in done.stdout
+    facts = read_json(tmp_path / "facts" / "dataset.json")
+    assert {s: f["images"] for s, f in facts["splits"].items()} == {"train": 1, "val": 1, "test": 1}
 
 
 def test_scores_are_printed_with_their_protocol(cli, paired_set, tmp_path):

@@ -75,7 +75,7 @@ def test_defaults_are_filled_in():
     config = parse(SMALLEST, "my.yaml")
     assert config.datasets["rain"].size == 256
     assert config.runs["small"].train.seeds == [1234]
-    assert config.dataset_folder("rain") == "results/mine/data/rain"
+    assert config.dataset_folder("rain") == "results/mine/made/rain"
     assert config.dataset_folder("Rain200H") == "data/Rain200H"
     assert list(config.evaluations()) == [
         ("small", "seed-1234", "rain"),

@@ -5,7 +5,6 @@ import shutil
 import pytest
 from helpers import noise, one_line, save
 
-from derainbench.data.check import check_set
 from derainbench.data.pairs import pairing_key, read_split
 from derainbench.errors import BenchError
 
@@ -135,23 +134,3 @@ def test_digest_follows_names_and_contents_alone(tmp_path):
     for side in ("input", "target"):
         (folder / side / "b.png").rename(folder / side / "c.png")
     assert read_split(folder).digest not in (changed, digest)
-
-
-def test_check_reads_every_split(paired_set):
-    folder = paired_set(splits={"train": 3, "test": 2})
-    facts = check_set(folder)["splits"]
-    assert {s: (f["images"], f["paired"]) for s, f in facts.items()} == {
-        "train": (3, True),
-        "test": (2, True),
-    }
-    assert check_set(folder / "test")["splits"]["test"] == facts["test"]
-
-
-def test_check_finds_an_image_cut_short(paired_set, tmp_path):
-    folder = paired_set(splits={"train": 2})
-    file = folder / "train" / "target" / "01.png"
-    file.write_bytes(file.read_bytes()[:-200])
-    with pytest.raises(BenchError) as refused:
-        check_set(folder, tmp_path / "facts.json")
-    assert one_line(refused.value).startswith(f"{file}: ")
-    assert not (tmp_path / "facts.json").exists()

@@ -6,6 +6,7 @@ Files pair by equal name, or by ``rain-NNN`` with ``norain-NNN``.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from derainbench.data.images import image_files, image_size
 from derainbench.errors import BenchError
-from derainbench.files import digest_of
+from derainbench.files import digest_of, sha256
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,35 @@ class Split:
         """SHA-256 over all files, for provenance."""
         files = [f for pair in self.pairs for f in (pair.input, pair.target) if f]
         return digest_of(files, self.folder)
+
+
+def dataset_digests(split: Split, record: Path | None) -> dict[str, str]:
+    """What a provenance record says of the images that were read.
+
+    Args:
+        split: the images.
+        record: ``dataset.json`` of ``data verify``, if the set was verified.
+
+    Returns:
+        The split's digest and, where there is one, that of ``dataset.json``.
+
+    Raises:
+        BenchError: if the images changed since they were verified.
+    """
+    digests = {"data": split.digest}
+    if record is None:
+        return digests
+    try:
+        splits = json.loads(Path(record).read_text(encoding="utf-8"))["splits"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BenchError(f"{record}: not a dataset.json of `derainbench data verify`") from error
+    verified = splits.get(split.folder.name, {}).get("digest")
+    if verified != split.digest:
+        raise BenchError(
+            f"{split.folder}: not the images that were verified as {record}; run `derainbench data "
+            "verify` again"
+        )
+    return digests | {"dataset.json": sha256(record)}
 
 
 def pairing_key(stem: str) -> str:

@@ -16,7 +16,7 @@ import yaml
 from derainbench import models, provenance
 from derainbench.data.crops import to_tensor
 from derainbench.data.images import read_rgb
-from derainbench.data.pairs import read_split
+from derainbench.data.pairs import dataset_digests, read_split
 from derainbench.device import prepare
 from derainbench.energy.counting import (
     SILENT,
@@ -110,6 +110,7 @@ def measure(
     size: int = TABLE_SIZE,
     images: int = 8,
     device: str = "auto",
+    dataset: Path | None = None,
 ) -> dict[str, Any]:
     """Counts operations on the central crops of a split's first images.
 
@@ -123,6 +124,7 @@ def measure(
     model, arguments = models.load(model_name, weights, kwargs)
     model = model.to(chosen)
     split = read_split(split_folder, need_target=False)
+    inputs = dataset_digests(split, dataset)
     tables = []
     with Reporter(f"count {model_name}", min(images, len(split.pairs))) as reporter:
         for pair in split.pairs[:images]:
@@ -149,7 +151,7 @@ def measure(
         provenance.write_record(
             stage / "energy.json",
             settings={"model": model_name, "size": size, "images": images, "costs": COSTS},
-            inputs={"data": split.digest, "weights": sha256(Path(weights))},
+            inputs=inputs | {"weights": sha256(Path(weights))},
             device=str(chosen),
         )
     return result

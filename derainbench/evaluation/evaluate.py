@@ -12,7 +12,7 @@ from torch import nn
 
 from derainbench import models, provenance
 from derainbench.data.images import image_files, read_rgb, write_png
-from derainbench.data.pairs import match_pairs, read_split
+from derainbench.data.pairs import dataset_digests, match_pairs, read_split
 from derainbench.device import prepare
 from derainbench.errors import BenchError
 from derainbench.evaluation.inference import restore_image
@@ -85,11 +85,19 @@ def derain(files: Sequence[Path], restorer: Restorer, out: Path) -> list[Path]:
     return [out / name for name in names]
 
 
-def evaluate(restorer: Restorer, split_folder: Path, out: Path) -> pd.DataFrame:
+def evaluate(
+    restorer: Restorer, split_folder: Path, out: Path, dataset: Path | None = None
+) -> pd.DataFrame:
     """Restores a split and, where it has ground truth, scores it under every protocol.
 
     Writes ``images/``, ``per_image.csv`` (one row per image and protocol, see
     :func:`score_rows`), ``summary.json`` and a provenance record; all or nothing.
+
+    Args:
+        restorer: model with weights.
+        split_folder: folder with ``input`` and maybe ``target``.
+        out: folder to write to.
+        dataset: ``dataset.json`` of the verified set, for the record.
 
     Returns:
         The rows of ``per_image.csv``; none without ground truth.
@@ -98,6 +106,7 @@ def evaluate(restorer: Restorer, split_folder: Path, out: Path) -> pd.DataFrame:
         BenchError: for unusable weights or images.
     """
     split = read_split(split_folder, need_target=False)
+    inputs = dataset_digests(split, dataset)
     rows: list[dict[str, Any]] = []
     with staged_folder(out) as stage:
         with Reporter(f"evaluate {restorer.settings['model']}", len(split.pairs)) as reporter:
@@ -118,7 +127,7 @@ def evaluate(restorer: Restorer, split_folder: Path, out: Path) -> pd.DataFrame:
         provenance.write_record(
             stage / "per_image.csv",
             settings=restorer.settings,
-            inputs={"data": split.digest, "weights": sha256(restorer.weights)},
+            inputs=inputs | {"weights": sha256(restorer.weights)},
             device=str(restorer.device),
         )
     return table

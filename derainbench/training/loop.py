@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from derainbench import models, provenance, sources
 from derainbench.data.crops import Crops, hold_out
-from derainbench.data.pairs import Pair, read_split
+from derainbench.data.pairs import Pair, dataset_digests, read_split
 from derainbench.device import prepare
 from derainbench.errors import BenchError
 from derainbench.files import atomic_path, write_json
@@ -30,27 +30,33 @@ from derainbench.training.schedule import rate_in_epoch
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Pairs to train on and pairs that choose the best epoch, with the digest of both."""
+    """Pairs to train on and pairs that choose the best epoch, with the digests of all files."""
 
     train: list[Pair]
     select: list[Pair]
     source: str
-    digest: str
+    digests: dict[str, str]
 
 
-def read_training_data(folder: Path, recipe: Recipe) -> TrainingData:
+def read_training_data(folder: Path, recipe: Recipe, dataset: Path | None = None) -> TrainingData:
     """Reads ``folder/train`` and what the recipe selects on.
 
+    Args:
+        folder: set with its splits.
+        recipe: says what to select on.
+        dataset: ``dataset.json`` of the verified set.
+
     Raises:
-        BenchError: if a split is missing or unusable.
+        BenchError: if a split is missing, unusable, or not the one that was verified.
     """
     train = read_split(folder / "train")
+    digests = dataset_digests(train, dataset)
     if recipe.select_on == "val" and not (folder / "val").is_dir():
         kept, held_out = hold_out(train.pairs, recipe.val_fraction)
-        return TrainingData(kept, held_out, "held out of train", train.digest)
+        return TrainingData(kept, held_out, "held out of train", digests)
     select = read_split(folder / recipe.select_on)
-    digest = provenance.key_of({"train": train.digest, "select": select.digest})
-    return TrainingData(list(train.pairs), list(select.pairs), recipe.select_on, digest)
+    digests["selection data"] = dataset_digests(select, dataset)["data"]
+    return TrainingData(list(train.pairs), list(select.pairs), recipe.select_on, digests)
 
 
 def train(
@@ -64,6 +70,7 @@ def train(
     device: str = "auto",
     workers: int = 0,
     checkpoint_folder: str | None = None,
+    dataset: Path | None = None,
 ) -> Path:
     """Trains and writes ``out/model.safetensors``, ``history.csv`` and a provenance record.
 
@@ -79,7 +86,7 @@ def train(
     chosen_device = prepare(device, seed)
     model = models.build(model_name, **model_kwargs).to(chosen_device)
     _check_crops(model_name, recipe)
-    training_data = read_training_data(Path(data), recipe)
+    training_data = read_training_data(Path(data), recipe, dataset)
     optimiser = torch.optim.AdamW(
         model.parameters(), recipe.lr, recipe.betas, recipe.eps, recipe.weight_decay
     )
@@ -92,7 +99,7 @@ def train(
     identity = {
         **run_settings,
         "seed": seed,
-        "data": training_data.digest,
+        "data": {k: v for k, v in training_data.digests.items() if k != "dataset.json"},
         "source": provenance.source_digest(sources.of_training(model_name)),
         "device": str(chosen_device),
         "threads": torch.get_num_threads(),
@@ -217,7 +224,7 @@ def _write_results(
     provenance.write_record(
         weights,
         settings=run_settings,
-        inputs={"data": training_data.digest},
+        inputs=training_data.digests,
         device=str(device),
         seed=seed,
     )

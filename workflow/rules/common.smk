@@ -25,8 +25,6 @@ except BenchError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = CONFIG.results
-SYNTHETIC = [n for n, d in CONFIG.datasets.items() if d.kind == "synthetic"]
-FOLDERS = [n for n, d in CONFIG.datasets.items() if d.kind == "folder"]
 TRAINED = [n for n, r in CONFIG.runs.items() if r.train]
 # One GPU per job where there is one; the profile's limit then keeps jobs from sharing it.
 GPU = int(CONFIG.device != "cpu" and shutil.which("nvidia-smi") is not None)
@@ -35,6 +33,47 @@ GPU = int(CONFIG.device != "cpu" and shutil.which("nvidia-smi") is not None)
 def one_of(names):
     """A wildcard constraint that admits exactly these names."""
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def sets_of(kind):
+    """The data sets of one kind."""
+    return [name for name, dataset in CONFIG.datasets.items() if dataset.kind == kind]
+
+
+# Sets of the catalogue, by their folder under the data root, with the splits wanted (all: none).
+FETCHED = {
+    Path(CONFIG.dataset_folder(name)).name: CONFIG.datasets[name].splits or []
+    for name in sets_of("catalogue")
+}
+
+
+def acquired(dataset):
+    """What stands for a set's images being there: a folder of the user's, or a dataset.json."""
+    folder = CONFIG.dataset_folder(dataset)
+    return folder if CONFIG.datasets[dataset].kind == "folder" else f"{folder}/dataset.json"
+
+
+def verified(dataset):
+    """A set's findings. To verify again is no reason to train again: only new images are."""
+    return ancient(f"{RESULTS}/data/{dataset}/dataset.json")
+
+
+def verify_arguments(wildcards):
+    """What a set is held against."""
+    entry, dataset = CONFIG.catalogue_name(wildcards.dataset), CONFIG.datasets[wildcards.dataset]
+    parts = [f"--as {entry}"] if entry else []
+    parts += ["--subset"] if getattr(dataset, "subset", False) else []
+    parts += [f"--split {split}" for split in getattr(dataset, "splits", None) or ()]
+    return " ".join(parts)
+
+
+def recomposite_arguments(dataset):
+    """Whose rain, on which photographs."""
+    clean = CONFIG.dataset_folder(dataset.clean)
+    parts = [f"--layers {shlex.quote(CONFIG.dataset_folder(dataset.layers))}/train"]
+    parts += [f"--clean {shlex.quote(clean)}/{split}/input" for split in dataset.clean_splits]
+    parts += [f"--count {dataset.count}"] if dataset.count else []
+    return " ".join([*parts, f"--seed {dataset.seed}"])
 
 
 def code(stage, run=None):

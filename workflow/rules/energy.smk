@@ -2,7 +2,8 @@
 rule energy:
     input:
         code=lambda w: code("energy", w.run),
-        data=lambda w: f"{RESULTS}/data/{CONFIG.runs[w.run].test[0]}/dataset.json",
+        images=lambda w: acquired(CONFIG.runs[w.run].test[0]),
+        data=lambda w: verified(CONFIG.runs[w.run].test[0]),
         weights=weights_of,
     output:
         layers=f"{RESULTS}/energy/{{run}}/{{variant}}/layers.csv",
@@ -28,4 +29,4 @@ rule energy:
         "python -m derainbench energy --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --data {params.folder:q}/test --size {params.size}"
         " --images {params.images} --device {params.device}"
-        " --out $(dirname {output.account}) > {log} 2>&1"
+        " --dataset {input.data} --out $(dirname {output.account}) > {log} 2>&1"

@@ -2,7 +2,8 @@
 rule evaluate:
     input:
         code=lambda w: code("evaluate", w.run),
-        data=f"{RESULTS}/data/{{dataset}}/dataset.json",
+        images=lambda w: acquired(w.dataset),
+        data=lambda w: verified(w.dataset),
         weights=weights_of,
     output:
         scores=f"{RESULTS}/scores/{{run}}/{{variant}}/{{dataset}}/per_image.csv",
@@ -26,4 +27,4 @@ rule evaluate:
     shell:
         "python -m derainbench evaluate --model {params.model} --weights {input.weights:q}"
         " --data {params.folder:q}/test {params.arguments} --device {params.device}"
-        " --out $(dirname {output.scores}) > {log} 2>&1"
+        " --dataset {input.data} --out $(dirname {output.scores}) > {log} 2>&1"

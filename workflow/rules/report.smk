@@ -86,6 +86,12 @@ rule page:
         code("report"),
         rules.tables.output,
         rules.figures.output,
+        rules.leaks.output,
+        expand(
+            f"{RESULTS}/data/{{dataset}}/{{file}}",
+            dataset=CONFIG.datasets,
+            file=["sheet.png", "card.svg"],
+        ),
         config=rules.record_config.output,
     output:
         f"{RESULTS}/report/index.html",

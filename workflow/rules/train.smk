@@ -3,7 +3,8 @@
 rule train:
     input:
         code=lambda w: code("train", w.run),
-        data=lambda w: f"{RESULTS}/data/{CONFIG.runs[w.run].train.dataset}/dataset.json",
+        images=lambda w: acquired(CONFIG.runs[w.run].train.dataset),
+        data=lambda w: verified(CONFIG.runs[w.run].train.dataset),
     output:
         weights=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/model.safetensors",
         history=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/history.csv",
@@ -33,4 +34,4 @@ rule train:
         " python -m derainbench train --model {params.model} {params.kwargs}"
         " --data {params.folder:q} --config {params.recipe} {params.overrides}"
         " --seed {wildcards.seed} --workers {params.workers} --device {params.device}"
-        " --out $(dirname {output.weights}) > {log} 2>&1"
+        " --dataset {input.data} --out $(dirname {output.weights}) > {log} 2>&1"

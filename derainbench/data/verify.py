@@ -1,0 +1,353 @@
+"""Is this copy of a data set the real thing? Every image is read; all findings, then a verdict."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from derainbench import provenance
+from derainbench.data.catalogue import SPLITS, DatasetEntry, SplitFacts, known_digests
+from derainbench.data.images import image_files, read_rgb
+from derainbench.data.pairs import Pair, pairing_key
+from derainbench.data.pixels import (
+    background_key,
+    orientation_of,
+    perceptual_hashes,
+    pixel_digest,
+    rain_facts,
+)
+from derainbench.errors import BenchError
+from derainbench.evaluation.protocols import PROTOCOLS, score
+from derainbench.files import digest_of, write_json, write_text
+from derainbench.progress import Reporter
+
+DEFAULT_PROTOCOL = "matlab-double"
+# Best first; a set is as good as its worst split.
+STATUSES = ("verified", "rotated", "complete", "subset", "unlisted", "deviates")
+MEANING = {
+    "verified": "complete, every decoded pixel as in the true copy",
+    "rotated": "complete and true, but some images lie on their side",
+    "complete": "all checks passed; no digests of a true copy are known, so another version of "
+    "equal counts would not be noticed",
+    "subset": "part of the set; what is there passed",
+    "unlisted": "no set of the catalogue: only readability and pairing were checked",
+    "deviates": "not the real thing, or damaged",
+}
+_NAMED = 3  # files named in a finding; the rest is counted
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding: verdict is ok, note (worth knowing), fail, or unknown (nothing to hold it to)."""
+
+    split: str
+    check: str
+    expected: str
+    found: str
+    verdict: str
+
+
+def verify(
+    folder: Path,
+    entry: DatasetEntry | None = None,
+    *,
+    subset: bool = False,
+    splits: Sequence[str] = (),
+    out: Path | None = None,
+    workers: int | None = None,
+) -> dict[str, Any]:
+    """Checks a set against the catalogue.
+
+    Writes, if ``out`` is given, ``out/dataset.json`` (the findings), ``out/images.csv`` (a row per
+    image: digests, hashes, scores) and a provenance record.
+
+    Args:
+        folder: set with ``train``, ``val``, ``test``, or a single split.
+        entry: what it should be; None for a set that the catalogue does not know.
+        subset: fewer images or splits than the catalogue says are no failure.
+        splits: those that must be there; default: all of the catalogue's.
+        out: folder for the findings.
+        workers: threads; default: one per core.
+
+    Returns:
+        The content of ``dataset.json``: name, status, splits, checks.
+
+    Raises:
+        BenchError: if there is no split, or a split has no image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BenchError(f"{folder}: no such folder; get the set with `derainbench data fetch`")
+    found = {s: folder / s for s in SPLITS if (folder / s / "input").is_dir()}
+    found = found or {folder.name: folder}
+    checks: list[Check] = []
+    summaries: dict[str, Any] = {}
+    tables = []
+    for name in [*found, *(s for s in (entry.splits if entry else ()) if s not in found)]:
+        facts = entry.splits.get(name) if entry else None
+        if name not in found:
+            verdict = "note" if subset or (splits and name not in splits) else "fail"
+            checks.append(Check(name, "images", str(facts.images or "some"), "0", verdict))
+            continue
+        table, of_split = _read_split(name, found[name], entry, facts, workers)
+        of_split += _judge(name, table, facts, subset)
+        checks += of_split
+        summaries[name] = _summary(name, found[name], table, facts)
+        summaries[name]["status"] = _status(of_split, entry, facts)
+        tables.append(table)
+    if entry and not set(summaries) & set(entry.splits):
+        raise BenchError(f"{folder}: has none of the splits of {entry.name}")
+    # A split beside the catalogue's (a validation set of one's own) only counts if it is broken.
+    statuses = [
+        facts["status"]
+        for name, facts in summaries.items()
+        if not entry or name in entry.splits or facts["status"] == "deviates"
+    ]
+    if entry and set(entry.splits) - set(summaries):
+        failed = any(c.verdict == "fail" for c in checks)
+        statuses.append("deviates" if failed else "subset")
+    content = {
+        "name": entry.name if entry else folder.resolve().name,
+        "kind": entry.kind if entry else "unlisted",
+        "status": max(statuses, key=STATUSES.index),
+        "splits": summaries,
+        "checks": [asdict(c) for c in checks],
+    }
+    if out:
+        rows = pd.concat(tables, ignore_index=True)
+        write_text(out / "images.csv", rows.to_csv(index=False, float_format="%.10g"))
+        write_json(out / "dataset.json", content)
+        digests = {name: facts["digest"] for name, facts in summaries.items()}
+        provenance.write_record(out / "dataset.json", inputs=digests)
+    return content
+
+
+def _read_split(
+    name: str,
+    folder: Path,
+    entry: DatasetEntry | None,
+    facts: SplitFacts | None,
+    workers: int | None,
+) -> tuple[pd.DataFrame, list[Check]]:
+    """Measures every image; the checks are those on files: readable, paired, of one size."""
+    pairs, lonely = _pairs(folder)
+    known = known_digests(facts.digests) if facts and facts.digests else {}
+    protocol = PROTOCOLS[facts.rainy.protocol if facts and facts.rainy else DEFAULT_PROTOCOL]
+    rows, unreadable, unequal = [], [], []
+
+    def measure(pair: Pair) -> dict[str, Any] | str:
+        try:
+            return _measure(name, pair, known, protocol)
+        except BenchError as error:
+            return str(error)
+
+    with (
+        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
+        Reporter(f"verify {name}", len(pairs)) as reporter,
+    ):
+        for pair, row in zip(pairs, pool.map(measure, pairs), strict=True):
+            if isinstance(row, str):
+                unreadable.append(pair.name)
+            elif row.pop("unequal"):
+                unequal.append(pair.name)
+            else:
+                rows.append(row)
+            reporter.advance()
+    paired = any(p.target for p in pairs)
+    checks = [_none_of(name, "readable", unreadable)]
+    if paired:
+        checks += [_none_of(name, "paired", lonely), _none_of(name, "equal sizes", unequal)]
+    if not rows:
+        raise BenchError(f"{folder}: no image is usable; first: {(unreadable + unequal)[0]}")
+    if entry and entry.kind in ("paired", "recomposited") and not paired:
+        checks.append(Check(name, "ground truth", "yes", "none", "fail"))
+    return pd.DataFrame(rows), checks
+
+
+def _pairs(folder: Path) -> tuple[list[Pair], list[str]]:
+    """All pairs, and the names of files without a partner."""
+    inputs = image_files(folder / "input")
+    if not (folder / "target").is_dir():
+        return [Pair(f.name, f, None) for f in inputs], []
+    targets = {pairing_key(f.stem): f for f in image_files(folder / "target")}
+    pairs, lonely = [], []
+    for file in inputs:
+        target = targets.pop(pairing_key(file.stem), None)
+        if target:
+            pairs.append(Pair(file.name, file, target))
+        else:
+            lonely.append(f"input/{file.name}")
+    return pairs, lonely + [f"target/{f.name}" for f in targets.values()]
+
+
+def _measure(split: str, pair: Pair, known: dict[tuple[str, str], str], protocol) -> dict[str, Any]:
+    rainy = read_rgb(pair.input)
+    clean = read_rgb(pair.target) if pair.target else None
+    row: dict[str, Any] = {
+        "split": split,
+        "image": pair.name,
+        "height": rainy.shape[0],
+        "width": rainy.shape[1],
+        "unequal": clean is not None and clean.shape != rainy.shape,
+    }
+    if row["unequal"]:
+        return row
+    background = rainy if clean is None else clean
+    row["pixels_input"] = pixel_digest(rainy)
+    row["pixels_target"] = pixel_digest(clean) if clean is not None else ""
+    row["background"] = background_key(background)
+    row["hashes"] = " ".join(perceptual_hashes(background))
+    row["copy"] = _compare(pair, rainy, clean, known)
+    if clean is not None:
+        row["psnr"], row["ssim"] = score(rainy, clean, protocol)
+        facts = rain_facts(rainy, clean)
+        row.update(asdict(facts))
+    return row
+
+
+def _compare(
+    pair: Pair, rainy: np.ndarray, clean: np.ndarray | None, known: dict[tuple[str, str], str]
+) -> str:
+    """How both sides lie relative to the true copy: an orientation, "differs", "unlisted" or ""."""
+    if not known:
+        return ""
+    answers = []
+    for part, image, file in (("input", rainy, pair.input), ("target", clean, pair.target)):
+        digest = known.get((part, file.stem)) if file else None
+        answers.append((orientation_of(image, digest) or "differs") if digest else "unlisted")
+    return answers[0] if len(set(answers)) == 1 else "differs"
+
+
+def _judge(name: str, table: pd.DataFrame, facts: SplitFacts | None, subset: bool) -> list[Check]:
+    if facts is None:
+        return []
+    count, checks = len(table), []
+    complete = facts.images == count
+    if facts.images is None:
+        checks.append(Check(name, "images", "not recorded", str(count), "unknown"))
+    else:
+        tolerated = subset and count < facts.images
+        verdict = "ok" if complete else "note" if tolerated else "fail"
+        checks.append(Check(name, "images", str(facts.images), str(count), verdict))
+    checks += _judge_sizes(name, table, facts)
+    checks += _judge_pixels(name, table, facts)
+    if facts.rainy:
+        checks.append(_judge_score(name, table, facts.rainy, complete))
+    if facts.rain_model:
+        worst = table.sort_values("below").iloc[-1]
+        found = f"{(table.below > 0).sum()} images with O < B"
+        found += f" (most: {worst.image}, {worst.below:.2%})" if worst.below else ""
+        verdict = "fail" if worst.below else "ok"
+        checks.append(Check(name, "rain adds light", "O >= B everywhere", found, verdict))
+    if facts.rain_model == "achromatic-additive":
+        coloured = int((table.coloured > 0).sum())
+        found = f"{coloured} images with coloured rain"
+        verdict = "fail" if coloured else "ok"
+        checks.append(Check(name, "rain is grey", "R = G = B in O - B", found, verdict))
+    return checks
+
+
+def _judge_sizes(name: str, table: pd.DataFrame, facts: SplitFacts) -> Iterator[Check]:
+    sizes = Counter(zip(table.height, table.width, strict=True))
+    found = ", ".join(f"{n} of {h}x{w}" for (h, w), n in sorted(sizes.items())[:4])
+    found += f" and {len(sizes) - 4} further sizes" if len(sizes) > 4 else ""
+    if not facts.sizes:
+        yield Check(name, "sizes", "not recorded", found, "unknown")
+        return
+    expected = " or ".join(f"{h}x{w}" for h, w in facts.sizes)
+    verdict = "ok" if set(sizes) <= set(facts.sizes) else "fail"
+    yield Check(name, "sizes", expected, found, verdict)
+
+
+def _judge_pixels(name: str, table: pd.DataFrame, facts: SplitFacts) -> Iterator[Check]:
+    expected = "as in the true copy"
+    if not facts.digests:
+        yield Check(name, "pixels", "no digests known", f"{len(table)} images", "unknown")
+        return
+    kinds = table["copy"].value_counts().to_dict()
+    same = kinds.pop("upright", 0)
+    found = [f"{same} equal"]
+    for kind, number in kinds.items():
+        examples = ", ".join(table.image[table["copy"] == kind][:_NAMED])
+        what = {"differs": "different", "unlisted": "unknown by name"}.get(kind, kind)
+        found.append(f"{number} {what} ({examples}{', …' if number > _NAMED else ''})")
+    wrong = kinds.keys() & {"differs", "unlisted"}
+    verdict = "fail" if wrong else "note" if kinds else "ok"
+    yield Check(name, "pixels", expected, "; ".join(found), verdict)
+
+
+def _judge_score(name: str, table: pd.DataFrame, rainy, complete: bool) -> Check:
+    psnr, ssim = table.psnr.mean(), table.ssim.mean()
+    near = abs(psnr - rainy.psnr) <= rainy.psnr_tolerance
+    near = near and abs(ssim - rainy.ssim) <= rainy.ssim_tolerance
+    verdict = ("ok" if near else "fail") if complete else "note"
+    part = "" if complete else f" over {len(table)} images only"
+    return Check(
+        name,
+        f"rainy score ({rainy.protocol})",
+        f"{rainy.psnr:.2f} dB, {rainy.ssim:.3f}",
+        f"{psnr:.2f} dB, {ssim:.3f}{part}",
+        verdict,
+    )
+
+
+def _none_of(split: str, check: str, bad: list[str]) -> Check:
+    more = ", …" if len(bad) > _NAMED else ""
+    found = f"{len(bad)} not: {', '.join(bad[:_NAMED])}{more}" if bad else "all"
+    return Check(split, check, "all", found, "fail" if bad else "ok")
+
+
+def _status(checks: list[Check], entry: DatasetEntry | None, facts: SplitFacts | None) -> str:
+    verdicts = {c.check: c.verdict for c in checks}
+    if "fail" in verdicts.values():
+        return "deviates"
+    if entry is None or facts is None:
+        return "unlisted"
+    if verdicts["images"] == "note":
+        return "subset"
+    if verdicts["pixels"] == "note":
+        return "rotated"
+    return "verified" if verdicts["pixels"] == "ok" else "complete"
+
+
+def _summary(
+    name: str, folder: Path, table: pd.DataFrame, facts: SplitFacts | None
+) -> dict[str, Any]:
+    paired = "psnr" in table
+    files = [
+        f
+        for side in ("input", "target")
+        if (folder / side).is_dir()
+        for f in image_files(folder / side)
+    ]
+    pixels = sorted(table.pixels_input + table.pixels_target)
+    summary: dict[str, Any] = {
+        "images": len(table),
+        "paired": paired,
+        "digest": digest_of(files, folder),
+        "pixels": hashlib.sha256("\n".join(pixels).encode()).hexdigest(),
+        "sizes": {
+            f"{h}x{w}": int(n) for (h, w), n in table.groupby(["height", "width"]).size().items()
+        },
+    }
+    if paired:
+        summary["protocol"] = facts.rainy.protocol if facts and facts.rainy else DEFAULT_PROTOCOL
+        for column in ("psnr", "ssim", "streak_density", "mean_layer"):
+            summary[column] = round(float(table[column].mean()), 6)
+    return summary
+
+
+def checks_table(content: dict[str, Any]) -> pd.DataFrame:
+    """The findings, for people."""
+    return pd.DataFrame(
+        [astuple(Check(**c)) for c in content["checks"]], columns=list(Check.__annotations__)
+    )
