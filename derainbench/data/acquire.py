@@ -144,6 +144,7 @@ def add(wanted: Wanted, sources: Sequence[Path], *, assume: str | None = None) -
     Raises:
         BenchError: if nothing fits, or the result is not the set.
     """
+    _refuse_missing(sources)
     with _alone(wanted):
         if wanted.folder.exists() and any(wanted.folder.iterdir()):
             raise BenchError(
@@ -162,8 +163,15 @@ def planned(
     wanted: Wanted, sources: Sequence[Path], *, assume: str | None = None
 ) -> Iterator[layouts.Plan]:
     """What :func:`add` would do; archives are unpacked elsewhere while the block runs."""
+    _refuse_missing(sources)
     with tempfile.TemporaryDirectory(prefix="derainbench-") as stage, _disk(Path(stage)):
         yield _unpacked_plan(wanted, sources, Path(stage), wanted.all_splits, assume)
+
+
+def _refuse_missing(sources: Sequence[Path]) -> None:
+    for source in sources:
+        if not source.exists():
+            raise BenchError(f"{source}: no such file or folder")
 
 
 @contextmanager
@@ -347,8 +355,6 @@ def _unpacked_plan(
     roots: list[Path] = []
     room = int(wanted.entry.unpacked_gb * 1e9)
     for source in sources:
-        if not source.exists():
-            raise BenchError(f"{source}: no such file or folder")
         inside = sorted(source.rglob("*")) if source.is_dir() else [source]
         archives = [f for f in inside if f.is_file() and is_archive(f)]
         for archive in archives:
