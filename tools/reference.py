@@ -14,6 +14,7 @@ from pathlib import Path
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 KEPT = ("config.json", "tables/*", "figures/pareto.*", "runs/*/*/*.json", "runs/*/*/history.csv")
 KEPT += ("scores/*/*/*/*.csv", "scores/*/*/*/*.json", "energy/*/*/*", "data/*/*.json")
+KEPT += ("data/*/images.csv", "data/*/card.*", "leaks/*.csv", "leaks/*.json")
 
 
 def keep(name: str) -> None:

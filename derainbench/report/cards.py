@@ -14,7 +14,6 @@ from derainbench.data.images import read_rgb
 from derainbench.data.leaks import read_measured
 from derainbench.data.pairs import Pair, read_split
 from derainbench.data.pixels import STREAK_LEVEL
-from derainbench.errors import BenchError
 from derainbench.report.collect import read_json
 from derainbench.report.style import palette, save, style
 
@@ -107,15 +106,3 @@ def _write_histograms(content: dict, images: pd.DataFrame, stem: Path) -> None:
             figure.text(0.5, 0.5, text, ha="center")
         figure.tight_layout()
         save(figure, stem)
-
-
-def verdicts(facts: Path) -> pd.DataFrame:
-    """The checks of a set as a table for people.
-
-    Raises:
-        BenchError: if the set has not been verified.
-    """
-    content = read_json(facts / "dataset.json")
-    if "checks" not in content:
-        raise BenchError(f"{facts / 'dataset.json'}: not made by `derainbench data verify`")
-    return pd.DataFrame(content["checks"])

@@ -11,9 +11,10 @@ import jinja2
 
 from derainbench import __version__, provenance
 from derainbench.config import Config
+from derainbench.data.leaks import NEAR
 from derainbench.evaluation.protocols import PROTOCOLS
 from derainbench.files import write_text
-from derainbench.report import collect
+from derainbench.report import collect, datasets
 from derainbench.report.tables import all_tables
 
 BANNERS = {
@@ -58,6 +59,14 @@ def runs(config: Config) -> list[dict[str, Any]]:
     return rows
 
 
+def _shared_backgrounds(config: Config) -> Path | None:
+    """The picture of shared backgrounds, if there are any."""
+    folder = Path(config.results) / "leaks"
+    counts = collect.read_json(folder / "leaks.json")["comparisons"]
+    found = any(c["exact"] or c["near"] for c in counts)
+    return folder / "leaks.png" if found else None
+
+
 def write_page(config: Config, out: Path) -> Path:
     """Writes ``out/index.html``, whole or not at all.
 
@@ -98,6 +107,11 @@ def write_page(config: Config, out: Path) -> Path:
         banner=BANNERS[config.label],
         tables=all_tables(config),
         figures=shown,
+        cards=datasets.cards(config),
+        leaks=datasets.leaks(config),
+        shared=_shared_backgrounds(config),
+        data_uri=data_uri,
+        near=NEAR,
         protocols=PROTOCOLS.values(),
         runs=runs(config),
         record=provenance.record(),
