@@ -100,8 +100,7 @@ def audit(sets: Mapping[str, Path], out: Path) -> dict[str, Any]:
                     **place,
                     "train_images": len(train),
                     "test_images": len(test),
-                    "exact": _leaked(found, "exact"),
-                    "near": _leaked(found, "near"),
+                    **_counts(found),
                 }
             )
             reporter.advance()
@@ -123,10 +122,10 @@ def _comparisons(measured: list[Measured]) -> Iterator[tuple[Measured, str, Meas
                     yield trained, "train", tested, split
 
 
-def _leaked(found: pd.DataFrame, kind: str) -> int:
-    """Test images with a counterpart of this kind; those with an exact one are no near ones."""
-    best = found.groupby("test_image").bits.min()
-    return int((best == 0).sum() if kind == "exact" else (best > 0).sum())
+def _counts(found: pd.DataFrame) -> dict[str, int]:
+    """Test images with a counterpart; those with an exact one do not count as near ones."""
+    exact = set(found.test_image[found.kind == "exact"])
+    return {"exact": len(exact), "near": len(set(found.test_image) - exact)}
 
 
 def find_shared(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
