@@ -1,14 +1,18 @@
 """The Snakemake workflow: end to end on a miniature configuration, and what reruns after an edit."""
 
+import functools
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import yaml
+from helpers import noise, read_json, save
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (
@@ -148,3 +152,75 @@ def test_snakemake_makes_its_own_report(checkout):
     )
     assert done.returncode == 0, done.stderr
     assert (checkout / "snakemake-report.html").stat().st_size > 10_000
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder that a local server offers, and its address."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "www")
+    (tmp_path / "www").mkdir()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield tmp_path / "www", f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.slow
+def test_sets_of_the_catalogue_are_fetched_verified_and_audited(checkout, served, tmp_path):
+    www, address = served
+    for split, numbers in (("train", range(3)), ("test", range(2, 4))):  # number 2 is in both
+        for i in numbers:
+            clean = noise(64, 80, seed=i) // 2
+            save(tmp_path / "x" / split / "norain" / f"norain-{i}.png", clean)
+            save(tmp_path / "x" / split / "rain" / f"norain-{i}x2.png", clean + 9)
+    shutil.make_archive(www / "tiny", "zip", tmp_path / "x")
+    entry = {
+        "name": "TinyRain",
+        "title": "Tiny",
+        "citation": "none",
+        "licence": "none",
+        "splits": {"train": {"images": 3}, "test": {"images": 2, "rain_model": "additive"}},
+        "unpacked_gb": 0.1,
+        "mirrors": [
+            {"kind": "http", "url": f"{address}/gone.zip"},
+            {"kind": "http", "url": f"{address}/tiny.zip"},
+        ],
+        "sources": ["tests"],
+    }
+    (checkout / "derainbench/catalog/datasets/tiny.yaml").write_text(yaml.safe_dump(entry))
+    rest = {"kind": "recomposited", "layers": "TinyRain", "clean": "TinyRain"}
+    config = MINI | {
+        "name": "fetched",
+        "data_root": str(tmp_path / "data"),
+        "datasets": MINI["datasets"] | {"TinyRain": {"kind": "catalogue"}, "more": rest},
+    }
+    (checkout / "config" / "fetched.yaml").write_text(yaml.safe_dump(config))
+    target = "results/fetched/leaks/leaks.json"
+    done = snakemake(checkout, "--configfile", "config/fetched.yaml", "--keep-going", target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    facts = read_json(checkout / "results/fetched/data/TinyRain/dataset.json")
+    assert facts["status"] == "complete"
+    assert read_json(tmp_path / "data/data.lock.json").keys() == {f"{address}/tiny.zip"}
+    counts = read_json(checkout / target)["comparisons"]
+    found = {(c["train_set"], c["test_set"]): (c["exact"], c["near"]) for c in counts}
+    assert found["TinyRain", "TinyRain"] == (1, 0)
+    assert found["more", "TinyRain"] == (0, 1)  # its "photographs" are the rainy images
+    assert found["rain", "TinyRain"] == (0, 0)
+    again = snakemake(checkout, "--configfile", "config/fetched.yaml", "--keep-going", target)
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+@pytest.mark.slow
+def test_a_set_that_nobody_serves_stops_the_run_with_the_way_by_hand(checkout, tmp_path):
+    config = MINI | {
+        "name": "byhand",
+        "data_root": str(tmp_path / "data"),
+        "datasets": MINI["datasets"] | {"Rain100L": {"kind": "catalogue"}},
+    }
+    (checkout / "config" / "byhand.yaml").write_text(yaml.safe_dump(config))
+    target = "results/byhand/data/Rain100L/dataset.json"
+    done = snakemake(checkout, "--configfile", "config/byhand.yaml", "--keep-going", target)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "derainbench data add Rain100L FILE_OR_FOLDER" in said
+    assert "https://pan.baidu.com/s/1J0q6Mrno9aMCsaWZUtmbkg" in said
