@@ -242,18 +242,26 @@ class RCDNetSimple(RainDictionaryNet):
         )
 
 
-def _card(name: str, title: str, network: type[RainDictionaryNet], repository: str) -> ModelCard:
+def _card(
+    name: str, title: str, network: type[RainDictionaryNet], repository: str, weights: str
+) -> ModelCard:
     return ModelCard(
         name=name,
         title=title,
         build=network,
         paper="Wang et al., CVPR 2020, arXiv 2005.01333",
         repository=f"https://github.com/hongwang01/{repository}",
-        weights="official repository, no licence stated",
+        weights=weights,
     )
 
 
 CARDS = [
-    _card("rcdnet", "RCDNet", RCDNet, "RCDNet"),
-    _card("rcdnet_simple", "RCDNet (simple)", RCDNetSimple, "RCDNet_simple"),
+    _card(
+        "rcdnet",
+        "RCDNet",
+        RCDNet,
+        "RCDNet",
+        "official repository (Pretrained_model/), no licence stated",
+    ),
+    _card("rcdnet_simple", "RCDNet (simple)", RCDNetSimple, "RCDNet_simple", "none known"),
 ]

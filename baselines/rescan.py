@@ -112,7 +112,7 @@ class RESCAN(nn.Module):
         stage_num: number of stages.
         depth: convolutional layers per stage: ``depth - 2`` recurrent ones and two that decode.
         use_se: squeeze-and-excitation after every layer.
-        channel_order: "rgb", or "bgr" to compute in the order that the official weights need.
+        channel_order: "rgb", or "bgr" for weights of the official code, which trains in that order.
     """
 
     layer: type[RecurrentLayer] = GRULayer
@@ -174,15 +174,21 @@ class RESCANLSTM(RESCAN):
     layer = LSTMLayer
 
 
-def _card(name: str, title: str, network: type[RESCAN]) -> ModelCard:
+def _card(name: str, title: str, network: type[RESCAN], weights: str) -> ModelCard:
     return ModelCard(
         name=name,
         title=title,
         build=network,
         paper="Li et al., ECCV 2018, arXiv 1807.05698",
         repository="https://github.com/XiaLiPKU/RESCAN",
-        weights="official repository, no licence stated; need channel_order='bgr'",
+        weights=weights,
     )
 
 
-CARDS = [_card("rescan", "RESCAN", RESCAN), _card("rescan_lstm", "RESCAN (LSTM)", RESCANLSTM)]
+# The official code reads images with OpenCV and leaves their channels in its order.
+RETRAINED = "none; retrained ones at csdwren/RecDerain (no licence stated): channel_order='bgr'"
+
+CARDS = [
+    _card("rescan", "RESCAN", RESCAN, RETRAINED),
+    _card("rescan_lstm", "RESCAN (LSTM)", RESCANLSTM, "none"),
+]

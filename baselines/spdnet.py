@@ -291,6 +291,6 @@ CARDS = [
         build=SPDNet,
         paper="Yi et al., ICCV 2021, arXiv 2108.09079",
         repository="https://github.com/Joyies/SPDNet",
-        weights="official repository, no licence stated",
+        weights="linked from the official repository, no licence stated",
     )
 ]
