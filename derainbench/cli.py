@@ -28,7 +28,9 @@ data_app = typer.Typer(
 )
 config_app = typer.Typer(help="Benchmark configurations.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+metrics_app = typer.Typer(help="Parameter files of no-reference metrics.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(metrics_app, name="metrics")
 
 ModelName = Annotated[str, typer.Option("--model", help="Model name; see `derainbench models`.")]
 Weights = Annotated[Path, typer.Option("--weights", help="Weight file (.safetensors, .pth).")]
@@ -369,6 +371,46 @@ def score(
 
     for protocol, means in summarise(score_folders(restored, target, out)).items():
         typer.echo(f"{protocol}: {means['psnr']:.3f} dB, SSIM {means['ssim']:.4f}")
+
+
+MetricFiles = Annotated[
+    Path | None,
+    typer.Option("--metric-files", help="Folder with parameter files of NIQE and BRISQUE."),
+]
+
+
+@app.command()
+def rate(
+    images: Annotated[Path, typer.Argument(help="Folder of images.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    metric_files: MetricFiles = None,
+) -> None:
+    """Scores images without ground truth: NIQE, BRISQUE, PIQE; lower is better."""
+    from derainbench.evaluation.noreference import METRICS, means
+    from derainbench.evaluation.noreference import rate as run
+
+    found = means(run(images, out, metric_files))
+    for metric in METRICS:
+        score, reason = found[metric.name]
+        typer.echo(f"{metric.title}: " + (f"not measured: {reason}" if reason else f"{score:.4f}"))
+
+
+@metrics_app.command("fetch")
+def metrics_fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="niqe, brisque; default: all.")] = None,
+    root: Annotated[Path, typer.Option("--root", help="Folder for the files.")] = Path("metrics"),
+    attempts: Annotated[int, typer.Option(help="Tries per file.", min=1)] = 5,
+    timeout: Annotated[float, typer.Option(help="Seconds until a silent server is left.")] = 60,
+) -> None:
+    """Downloads the parameter files of no-reference metrics; give ROOT as --metric-files."""
+    from derainbench.data.download import Patience
+    from derainbench.evaluation.metricfiles import FILES, fetch
+
+    for name in names or ():
+        one_of(name, tuple(FILES), "NAMES")
+    patience = Patience(attempts=attempts, connect=min(15, timeout), read=timeout)
+    for path in fetch(names or list(FILES), root, patience):
+        typer.echo(path)
 
 
 @app.command()

@@ -45,12 +45,14 @@ class FolderSet(_Strict):
         path: folder below the data root; default: the set's name.
         catalogue: the set of the catalogue that it must be; none: only readability is checked.
         subset: fewer images than the catalogue says are fine.
+        paired: whether there is ground truth; without, images get no-reference scores.
     """
 
     kind: Literal["folder"]
     path: str | None = None
     catalogue: str | None = None
     subset: bool = False
+    paired: bool = True
 
 
 class CatalogueSet(_Strict):
@@ -144,6 +146,7 @@ class Config(_Strict):
     title: str
     data_root: str | None = None
     weights_root: str | None = None
+    metric_files: str | None = None
     datasets: dict[Name, AnySet]
     runs: dict[Name, Run] = Field(min_length=1)
     energy: Energy = Energy()
@@ -164,6 +167,10 @@ class Config(_Strict):
             if run.weights and not self.weights_root:
                 raise ValueError(f"runs.{name}.weights needs weights_root: the folder of weights")
         self._known_dataset(self.figures.dataset, "figures.dataset")
+        if not self.paired(self.figures.dataset):
+            raise ValueError(
+                f"figures.dataset: {self.figures.dataset} has no ground truth, so no PSNR to plot"
+            )
         for name, dataset in self.datasets.items():
             self._check_dataset(name, dataset)
         return self
@@ -208,6 +215,12 @@ class Config(_Strict):
             case _:
                 return f"{self.results}/made/{name}"
 
+    def split_folder(self, name: str, split: str) -> str:
+        """Folder of one split; a folder set may be a single split itself."""
+        folder = self.dataset_folder(name)
+        single = self.datasets[name].kind == "folder" and (Path(folder) / "input").is_dir()
+        return folder if single else f"{folder}/{split}"
+
     def catalogue_name(self, name: str) -> str | None:
         """The set of the catalogue that a set must be, if any."""
         match dataset := self.datasets[name]:
@@ -217,6 +230,18 @@ class Config(_Strict):
                 return dataset.name or name
             case _:
                 return None
+
+    def paired(self, name: str) -> bool:
+        """Whether a set has ground truth."""
+        known = self.catalogue_name(name)
+        if known and catalogue.entry(known).kind != "paired":
+            return False
+        return getattr(self.datasets[name], "paired", True)
+
+    def real_rain(self) -> list[str]:
+        """The tested sets without ground truth."""
+        tested = {dataset for run in self.runs.values() for dataset in run.test}
+        return [name for name in self.datasets if name in tested and not self.paired(name)]
 
     def evaluations(self) -> Iterator[tuple[str, str, str]]:
         """Every (run, variant, data set) to be scored."""

@@ -36,7 +36,15 @@ _STAGES = {
     "train": ("training/*.py", "catalog/recipes/*.yaml", "device.py", *_READING),
     "evaluate": ("evaluation/*.py", "device.py", "models.py", *_READING),
     "energy": ("energy/*.py", "catalog/costs.yaml", "device.py", "models.py", *_READING),
-    "tables": ("report/collect.py", "report/tables.py", "catalog/published.csv"),
+    "rate": ("evaluation/noreference.py", "data/images.py"),
+    "tables": (
+        "report/collect.py",
+        "report/cells.py",
+        "report/tables.py",
+        "report/realrain.py",
+        "audit/statistics.py",
+        "catalog/published.csv",
+    ),
     "figures": ("report/collect.py", "report/figures.py", "report/style.py"),
     "report": ("report/*.py", "report/templates/*"),
 }

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from derainbench import provenance
-from derainbench.data.catalogue import SPLITS
 from derainbench.data.pixels import HASH_SIDE, ORIENTATIONS
 from derainbench.errors import BenchError
 from derainbench.files import sha256, staged_folder, write_json, write_text
@@ -73,7 +72,7 @@ def read_measured(name: str, facts: Path) -> Measured:
 
 
 def audit(sets: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Compares every training split with every validation and test split.
+    """Compares every training split with every other split.
 
     Writes ``leaks.csv`` (a row per pair of images), ``leaks.json`` (counts per pair of splits) and
     a provenance record.
@@ -117,8 +116,8 @@ def audit(sets: Mapping[str, Path], out: Path) -> dict[str, Any]:
 def _comparisons(measured: list[Measured]) -> Iterator[tuple[Measured, str, Measured, str]]:
     for trained in measured:
         for tested in measured:
-            for split in SPLITS[1:]:
-                if len(trained.split("train")) and len(tested.split(split)):
+            for split in tested.images.split.unique():
+                if len(trained.split("train")) and split != "train":
                     yield trained, "train", tested, split
 
 

@@ -48,8 +48,9 @@ def scores(config: Config) -> pd.DataFrame:
     tables = []
     for entry in entries(config):
         for dataset in entry.spec.test:
-            path = score_folder(config, entry, dataset) / "per_image.csv"
-            table = pd.read_csv(_existing(path), float_precision="round_trip")
+            if not config.paired(dataset):
+                continue
+            table = read_table(score_folder(config, entry, dataset) / "per_image.csv")
             tables.append(
                 table.assign(
                     run=entry.run,
@@ -89,6 +90,15 @@ def accounts(config: Config) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV file, every digit kept.
+
+    Raises:
+        BenchError: if it is missing.
+    """
+    return pd.read_csv(_existing(path), float_precision="round_trip")
 
 
 def read_json(path: Path) -> Any:

@@ -131,7 +131,7 @@ def _images(config: Config) -> int:
 def strip(config: Config) -> Figure:
     """Rainy input, every method and ground truth for test images spread over the set."""
     dataset, protocol = config.figures.dataset, config.figures.protocol
-    split = read_split(Path(config.dataset_folder(dataset)) / "test")
+    split = read_split(Path(config.split_folder(dataset, "test")))
     count = min(config.figures.strip_images, len(split.pairs))
     spread = np.linspace(0, len(split.pairs) - 1, count).round().astype(int)
     pairs = [split.pairs[i] for i in spread]

@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import pandas as pd
 
 from derainbench import provenance
+from derainbench.audit.statistics import mean_interval
 from derainbench.config import PROTOCOL_NAMES, Config
 from derainbench.energy.account import cost_tables
 from derainbench.files import staged_folder, write_text
-from derainbench.report import collect
+from derainbench.report import collect, realrain
+from derainbench.report.cells import RAINY, Table, captioned, interval_text, number, scores_text
 from derainbench.report.structure import model_table
-
-RAINY = "Rainy input"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table for programs and the same for people.
-
-    Attributes:
-        name: file stem.
-        caption: one or two sentences, naming protocol, sizes and assumptions.
-        frame: every column, unrounded: the CSV.
-        view: text as shown in Markdown, LaTeX and HTML; empty cells have no value.
-    """
-
-    name: str
-    caption: str
-    frame: pd.DataFrame
-    view: pd.DataFrame
-
-
-def number(value: float | int | None, digits: int = 0) -> str:
-    """A number with thousands separated, or nothing."""
-    return "" if value is None or pd.isna(value) else f"{value:,.{digits}f}"
-
-
-def scores_text(psnr: float, ssim: float, psnr_std: float | None = None) -> str:
-    """``28.31 / 0.9123``, ``28.31 ± 0.05 / 0.9123`` with a deviation over seeds, or nothing."""
-    if pd.isna(psnr):
-        return ""
-    spread = "" if psnr_std is None or pd.isna(psnr_std) else f" ± {psnr_std:.2f}"
-    return f"{psnr:.2f}{spread} / {'' if pd.isna(ssim) else f'{ssim:.4f}'}"
-
-
-def captioned(config: Config, text: str) -> str:
-    """A caption that says first of all if the numbers are of the smoke configuration."""
-    if config.label == "smoke":
-        return f"SMOKE (pipeline check, no scientific content): {text}"
-    return text[0].upper() + text[1:]
 
 
 def quality(config: Config) -> Table:
@@ -125,6 +87,7 @@ def comparison(config: Config) -> Table:
         published = pd.read_csv(stream)
     ours = quality(config).frame
     official = ours[ours["weights"].str.startswith("official")]
+    scores = collect.scores(config)
     rows = []
     for _, row in official.iterrows():
         same = published[
@@ -132,6 +95,13 @@ def comparison(config: Config) -> Table:
         ]
         for _, cell in same.iterrows():
             psnr = row.get(f"psnr_{cell['protocol']}")
+            of_images = scores[
+                (
+                    scores[["dataset", "title", "weights"]] == row[["dataset", "title", "weights"]]
+                ).all(axis=1)
+                & (scores["protocol"] == cell["protocol"])
+            ]
+            low, high = mean_interval(of_images["psnr"])
             rows.append(
                 {
                     "configuration": config.name,
@@ -143,6 +113,9 @@ def comparison(config: Config) -> Table:
                     "reproduced_psnr": psnr,
                     "reproduced_ssim": row.get(f"ssim_{cell['protocol']}"),
                     "difference_psnr": psnr - cell["psnr"],
+                    "low_psnr": low,
+                    "high_psnr": high,
+                    "published_within": bool(low <= cell["psnr"] <= high) if psnr == psnr else None,
                     "images": row["images"],
                     "weights": row["weights"],
                     "kind": cell["kind"],
@@ -151,7 +124,8 @@ def comparison(config: Config) -> Table:
             )
     columns = [
         *("configuration", "dataset", "method", "protocol", "published_psnr", "published_ssim"),
-        *("reproduced_psnr", "reproduced_ssim", "difference_psnr", "images", "weights"),
+        *("reproduced_psnr", "reproduced_ssim", "difference_psnr"),
+        *("low_psnr", "high_psnr", "published_within", "images", "weights"),
         *("kind", "source"),
     ]
     frame = pd.DataFrame(rows, columns=columns)
@@ -159,7 +133,8 @@ def comparison(config: Config) -> Table:
         config,
         "published scores beside those of official weights on the images at "
         "hand. Published numbers are of the complete test sets, often of other weights; "
-        "Images says how many were scored here.",
+        "Images says how many were scored here, the bootstrap interval how far their mean PSNR may "
+        "lie from that of the complete set: with the same weights the published value should be inside.",
     )
     if frame.empty:
         caption += " Empty: this configuration runs no official weights."
@@ -171,6 +146,8 @@ def comparison(config: Config) -> Table:
             "Published": scores_text(row["published_psnr"], row["published_ssim"]),
             "Reproduced": scores_text(row["reproduced_psnr"], row["reproduced_ssim"]),
             "Difference (dB)": number(row["difference_psnr"], 2),
+            "95 % interval (dB)": interval_text(row["low_psnr"], row["high_psnr"]),
+            "Published inside": {True: "yes", False: "no"}.get(row["published_within"], ""),
             "Images": number(row["images"]),
             "Weights": row["weights"],
             "Published in": f"{row['source']} ({row['kind']})",
@@ -247,7 +224,13 @@ def structure(config: Config) -> Table:
 
 def all_tables(config: Config) -> list[Table]:
     """The tables in the order of the report."""
-    return [quality(config), comparison(config), complexity(config), structure(config)]
+    return [
+        quality(config),
+        comparison(config),
+        realrain.table(config),
+        complexity(config),
+        structure(config),
+    ]
 
 
 def write_tables(config: Config, out: Path) -> None:

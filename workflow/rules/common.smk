@@ -35,6 +35,9 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+VARIANTS = [(run, variant) for run in CONFIG.runs for variant in CONFIG.runs[run].variants()]
+
+
 def sets_of(kind):
     """The data sets of one kind."""
     return [name for name, dataset in CONFIG.datasets.items() if dataset.kind == kind]
@@ -56,6 +59,13 @@ def acquired(dataset):
 def verified(dataset):
     """A set's findings. To verify again is no reason to train again: only new images are."""
     return ancient(f"{RESULTS}/data/{dataset}/dataset.json")
+
+
+def rated_images(wildcards):
+    """The rainy photographs of a set, or those that a run restored."""
+    if wildcards.method == "input":
+        return f"{CONFIG.split_folder(wildcards.dataset, 'test')}/input"
+    return f"{RESULTS}/scores/{wildcards.method}/{wildcards.dataset}/images"
 
 
 def verify_arguments(wildcards):

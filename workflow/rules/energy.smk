@@ -21,12 +21,12 @@ rule energy:
     params:
         model=lambda w: CONFIG.runs[w.run].model,
         kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
-        folder=lambda w: CONFIG.dataset_folder(CONFIG.runs[w.run].test[0]),
+        folder=lambda w: CONFIG.split_folder(CONFIG.runs[w.run].test[0], "test"),
         size=CONFIG.energy.size,
         images=CONFIG.energy.images,
         device=CONFIG.device,
     shell:
         "python -m derainbench energy --model {params.model} --weights {input.weights:q}"
-        " {params.kwargs} --data {params.folder:q}/test --size {params.size}"
+        " {params.kwargs} --data {params.folder:q} --size {params.size}"
         " --images {params.images} --device {params.device}"
         " --dataset {input.data} --out $(dirname {output.account}) > {log} 2>&1"

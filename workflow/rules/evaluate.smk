@@ -21,10 +21,35 @@ rule evaluate:
         mem_mb=4000,
     params:
         model=lambda w: CONFIG.runs[w.run].model,
-        folder=lambda w: CONFIG.dataset_folder(w.dataset),
+        folder=lambda w: CONFIG.split_folder(w.dataset, "test"),
         arguments=inference_arguments,
         device=CONFIG.device,
     shell:
         "python -m derainbench evaluate --model {params.model} --weights {input.weights:q}"
-        " --data {params.folder:q}/test {params.arguments} --device {params.device}"
+        " --data {params.folder:q} {params.arguments} --device {params.device}"
         " --dataset {input.data} --out $(dirname {output.scores}) > {log} 2>&1"
+
+
+# Scores without ground truth: of restored photographs, and of the rainy ones themselves.
+rule rate:
+    input:
+        code("rate"),
+        images=rated_images,
+    output:
+        f"{RESULTS}/rated/{{method}}/{{dataset}}.csv",
+    log:
+        f"{RESULTS}/logs/rate/{{method}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rate/{{method}}/{{dataset}}.tsv"
+    wildcard_constraints:
+        method="input|" + "|".join(f"{re.escape(r)}/{v}" for r, v in VARIANTS),
+        dataset=one_of(CONFIG.real_rain()),
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.infer
+    resources:
+        mem_mb=4000,
+    params:
+        files=f"--metric-files {shlex.quote(CONFIG.metric_files)}" if CONFIG.metric_files else "",
+    shell:
+        "python -m derainbench rate {input.images:q} --out {output} {params.files} > {log} 2>&1"

@@ -1,11 +1,11 @@
 # Tables, figures and the page, from files alone.
 SCORES = [f"{RESULTS}/scores/{r}/{v}/{d}/per_image.csv" for r, v, d in CONFIG.evaluations()]
-COUNTS = [
-    f"{RESULTS}/energy/{run}/{variant}/energy.json"
-    for run in CONFIG.runs
-    for variant in CONFIG.runs[run].variants()
+COUNTS = [f"{RESULTS}/energy/{run}/{variant}/energy.json" for run, variant in VARIANTS]
+RATED = [f"{RESULTS}/rated/input/{dataset}.csv" for dataset in CONFIG.real_rain()]
+RATED += [
+    f"{RESULTS}/rated/{r}/{v}/{d}.csv" for r, v, d in CONFIG.evaluations() if not CONFIG.paired(d)
 ]
-TABLES = ["quality", "comparison", "complexity", "structure"]
+TABLES = ["quality", "comparison", "realrain", "complexity", "structure"]
 STRIP = f"{RESULTS}/figures/strip-{CONFIG.figures.dataset}.png"
 
 
@@ -33,6 +33,7 @@ rule tables:
     input:
         code("tables"),
         SCORES,
+        RATED,
         COUNTS,
         config=rules.record_config.output,
     output:
