@@ -293,6 +293,7 @@ CARDS = [
         paper="Xiao et al., TPAMI 2023, doi 10.1109/TPAMI.2022.3183612",
         repository="https://github.com/jiexiaou/IDT",
         size_multiple=SIDE,
+        fixed_size=SIDE,
         inference="tiled",
         weights="linked from the official repository",
     )

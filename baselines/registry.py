@@ -31,6 +31,7 @@ class ModelCard:
         paper: citation of the paper the network is from.
         repository: the official code, for provenance.
         size_multiple: height and width must be multiples of this.
+        fixed_size: side of the only squares that the network takes, if it takes no others.
         inference: "tiled" or "whole": how the official evaluation feeds images.
         quantise: "round" or "truncate": how the official evaluation makes 8-bit images.
         spiking: whether the network computes with spikes.
@@ -43,6 +44,7 @@ class ModelCard:
     paper: str
     repository: str
     size_multiple: int = 1
+    fixed_size: int | None = None
     inference: str = "whole"
     quantise: str = "round"
     spiking: bool = False

@@ -37,6 +37,14 @@ _STAGES = {
     "evaluate": ("evaluation/*.py", "device.py", "models.py", *_READING),
     "energy": ("energy/*.py", "catalog/costs.yaml", "device.py", "models.py", *_READING),
     "rate": ("evaluation/noreference.py", "data/images.py"),
+    "structure": (
+        "report/structure.py",
+        "energy/counting.py",
+        "energy/account.py",
+        "models.py",
+        "baselines/*.py",
+        "esdnet/*.py",
+    ),
     "tables": (
         "report/collect.py",
         "report/cells.py",
@@ -86,7 +94,12 @@ def _imports_esdnet(file: Path) -> bool:
 
 def of_stage(stage: str) -> list[Path]:
     """The files, models apart, that decide what a stage writes."""
-    return [file for pattern in _STAGES[stage] for file in sorted(PACKAGE.glob(pattern))]
+    return [file for pattern in _STAGES[stage] for file in _matching(pattern)]
+
+
+def _matching(pattern: str) -> list[Path]:
+    base = ROOT if pattern.startswith(("baselines/", "esdnet/")) else PACKAGE
+    return sorted(base.glob(pattern))
 
 
 def of_training(model: str) -> list[Path]:

@@ -12,7 +12,14 @@ import sys
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-KEPT = ("config.json", "tables/*", "figures/pareto.*", "runs/*/*/*.json", "runs/*/*/history.csv")
+KEPT = (
+    "config.json",
+    "structure.csv",
+    "tables/*",
+    "figures/pareto.*",
+    "runs/*/*/*.json",
+    "runs/*/*/history.csv",
+)
 KEPT += ("scores/*/*/*/*.csv", "scores/*/*/*/*.json", "energy/*/*/*", "data/*/*.json")
 KEPT += ("data/*/images.csv", "data/*/card.*", "leaks/*.csv", "leaks/*.json")
 

@@ -169,12 +169,15 @@ def layers_csv(layers: pd.DataFrame) -> str:
 def structure(model_name: str, kwargs: dict[str, Any], size: int = TABLE_SIZE) -> dict[str, Any]:
     """What the network is, data apart: parameters and dense MACs for one image of a size.
 
-    A network that is stepped T times counts T times.
+    A network that is stepped T times counts T times; one that takes squares of a single size only
+    counts as often as these fill the image, overlaps apart.
     """
-    model = models.build(model_name, **kwargs)
-    counts: list[LayerCount] = count_structure(model, size, size)
+    with torch.device("meta"):  # no weights are drawn: only shapes count
+        model = models.build(model_name, **kwargs)
+    side = models.card(model_name).fixed_size or size
+    counts: list[LayerCount] = count_structure(model, side, side)
     return {
         "parameters": parameters(model),
         "size": [size, size],
-        "macs_dense": sum(c.macs for c in counts),
+        "macs_dense": sum(c.macs for c in counts) * (size / side) ** 2,
     }

@@ -14,7 +14,6 @@ from derainbench.energy.account import cost_tables
 from derainbench.files import staged_folder, write_text
 from derainbench.report import collect, realrain
 from derainbench.report.cells import RAINY, Table, captioned, interval_text, number, scores_text
-from derainbench.report.structure import model_table
 
 
 def quality(config: Config) -> Table:
@@ -201,12 +200,13 @@ def complexity(config: Config) -> Table:
 
 def structure(config: Config) -> Table:
     """Every registered model at full size: what needs no training to be known."""
-    frame = model_table()
+    frame = collect.read_table(Path(config.results) / "structure.csv")
     frame.insert(0, "configuration", config.name)
     caption = captioned(
         config,
         "all registered models at their papers' size, for one 256x256 image, "
-        "counted from the structure alone; a spiking network's T time steps count T times.",
+        "counted from the structure alone; a spiking network's T time steps count T times. IDT takes "
+        "128x128 images only: four of them.",
     )
     view = [
         {

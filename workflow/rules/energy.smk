@@ -1,3 +1,22 @@
+# What every registered model is at full size, no training needed.
+rule structure:
+    input:
+        code("structure"),
+    output:
+        f"{RESULTS}/structure.csv",
+    log:
+        f"{RESULTS}/logs/structure.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/structure.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    shell:
+        "python -m derainbench models --out {output} > {log} 2>&1"
+
+
 # Operation counts and energy, on the first test set of a run.
 rule energy:
     input:

@@ -35,6 +35,7 @@ rule tables:
         SCORES,
         RATED,
         COUNTS,
+        rules.structure.output,
         config=rules.record_config.output,
     output:
         report(
