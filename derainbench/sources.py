@@ -53,7 +53,12 @@ _STAGES = {
         "audit/statistics.py",
         "catalog/published.csv",
     ),
-    "figures": ("report/collect.py", "report/figures.py", "report/style.py"),
+    "figures": (
+        "report/collect.py",
+        "report/figures.py",
+        "report/style.py",
+        "catalog/published_points.csv",
+    ),
     "report": ("report/*.py", "report/templates/*"),
 }
 

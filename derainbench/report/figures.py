@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -21,6 +22,7 @@ from derainbench.report import collect
 from derainbench.report.style import palette, save, style
 
 LARGEST_AREA = 1200.0  # points^2, for the model with the most MACs
+UNKNOWN_AREA = 60.0  # points^2, where MACs are not known
 
 
 def pareto_points(config: Config) -> pd.DataFrame:
@@ -32,30 +34,48 @@ def pareto_points(config: Config) -> pd.DataFrame:
     ]
     psnr = chosen.groupby(["run", "title"], sort=False)["psnr"].mean().reset_index()
     counts = collect.accounts(config).drop_duplicates("run")[["run", "parameters", "gmacs_256"]]
-    return psnr.merge(counts, on="run")
+    return psnr.merge(counts, on="run").assign(published=False)
+
+
+def published_points(config: Config) -> pd.DataFrame:
+    """What is published of the paper's network on the figure's data set, if anything.
+
+    Columns as in :func:`pareto_points`; GMACs are missing where nobody published them.
+    """
+    text = resources.files("derainbench.catalog").joinpath("published_points.csv")
+    with text.open(encoding="utf-8") as stream:
+        points = pd.read_csv(stream)
+    return points[points["dataset"] == config.figures.dataset].assign(published=True)
 
 
 def pareto(config: Config) -> Figure:
-    """Parameters (log scale) against PSNR; a circle's area is proportional to dense MACs."""
-    points = pareto_points(config)
+    """Parameters (log scale) against PSNR; a circle's area is proportional to dense MACs.
+
+    Filled circles were measured here; dashed ones are published numbers of unknown protocol.
+    """
+    measured, published = pareto_points(config), published_points(config)
+    points = pd.concat([measured, published], ignore_index=True)
     images = _images(config)
     per_gmac = LARGEST_AREA / points["gmacs_256"].max()
     figure, axes = plt.subplots(figsize=(5.6, 3.9))
     axes.set_xscale("log")
-    for colour, (_, point) in zip(palette(len(points)), points.iterrows(), strict=True):
-        area = point["gmacs_256"] * per_gmac
-        axes.scatter(
-            point["parameters"],
-            point["psnr"],
-            s=area,
-            color=colour,
-            alpha=0.65,
-            edgecolor="black",
-            linewidth=0.7,
-        )
+    points["area"] = (points["gmacs_256"] * per_gmac).fillna(UNKNOWN_AREA)
+    colours = iter(palette(len(measured)))
+    for _, point in points.iterrows():
+        filled = {
+            "color": next(colours, None),
+            "alpha": 0.65,
+            "edgecolor": "black",
+            "linewidth": 0.7,
+        }
+        hollow = {"facecolor": "none", "edgecolor": "black", "linestyle": "--", "linewidth": 1}
+        look = hollow if point["published"] else filled
+        axes.scatter(point["parameters"], point["psnr"], s=point["area"], **look)
         axes.plot(point["parameters"], point["psnr"], ".", color="black", markersize=3)
+    if len(published) > 1:
+        axes.plot(published["parameters"], published["psnr"], ":", color="black", linewidth=0.8)
     axes.margins(x=0.3, y=0.3)
-    _label(axes, points, per_gmac)
+    _label(axes, points)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -63,15 +83,15 @@ def pareto(config: Config) -> Figure:
     axes.set_ylabel(f"PSNR (dB), protocol {config.figures.protocol}")
     smoke = "SMOKE: " if config.label == "smoke" else ""
     axes.set_title(f"{smoke}{config.figures.dataset} test, {images} images", loc="left")
-    _area_legend(axes, points["gmacs_256"].max(), per_gmac)
+    _area_legend(axes, points["gmacs_256"].max(), per_gmac, dashed=not published.empty)
     return figure
 
 
-def _label(axes: Axes, points: pd.DataFrame, per_gmac: float) -> None:
+def _label(axes: Axes, points: pd.DataFrame) -> None:
     """Writes the methods' names clear of the circles and of each other."""
     axes.autoscale_view()
     centres = axes.transData.transform(points[["parameters", "psnr"]].to_numpy(float))
-    radii = np.sqrt(points["gmacs_256"] * per_gmac / np.pi) * axes.figure.dpi / 72  # pixels
+    radii = np.sqrt(points["area"] / np.pi) * axes.figure.dpi / 72  # pixels
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     rim = np.stack((np.cos(angles), np.sin(angles)), axis=1)
     around = centres[:, None] + radii.to_numpy()[:, None, None] * rim
@@ -98,13 +118,17 @@ def _label(axes: Axes, points: pd.DataFrame, per_gmac: float) -> None:
     )
 
 
-def _area_legend(axes: Axes, largest: float, per_gmac: float) -> None:
-    """Circles of two round sizes, outside the plot."""
+def _area_legend(axes: Axes, largest: float, per_gmac: float, *, dashed: bool) -> None:
+    """Circles of two round sizes, outside the plot, and what a dashed one means."""
     sizes = [_round_number(largest), _round_number(largest / 4)]
     handles = [
         axes.scatter([], [], s=g * per_gmac, color="white", edgecolor="black", label=f"{g:g} GMACs")
         for g in sizes
     ]
+    if dashed:
+        look = {"facecolor": "none", "edgecolor": "black", "linestyle": "--"}
+        text = "published,\nprotocol unknown"
+        handles.append(axes.scatter([], [], s=UNKNOWN_AREA, label=text, **look))
     axes.legend(
         handles=handles,
         title="per 256x256 image",

@@ -15,6 +15,7 @@ from derainbench.data.leaks import NEAR
 from derainbench.evaluation.protocols import PROTOCOLS
 from derainbench.files import write_text
 from derainbench.report import collect, datasets
+from derainbench.report.figures import published_points
 from derainbench.report.tables import all_tables
 
 BANNERS = {
@@ -28,6 +29,10 @@ BANNERS = {
     ),
     "paper": "The paper's protocol at full size.",
 }
+PUBLISHED = (
+    " Dashed circles are published numbers, of unknown protocol: ESDNet at its counted size and at "
+    "the published one (catalog/published_points.csv names the sources)."
+)
 MIME = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
@@ -85,6 +90,7 @@ def write_page(config: Config, out: Path) -> Path:
                 f"PSNR on the {config.figures.dataset} test images, protocol {protocol.name}: "
                 f"{protocol.description}. A circle's area is proportional to the dense "
                 "multiply-accumulates (MACs) of one 256x256 image, all time steps counted."
+                f"{'' if published_points(config).empty else PUBLISHED}"
             ),
             "source": data_uri(figures / "pareto.svg"),
             "files": [f"figures/pareto.{kind}" for kind in ("pdf", "png", "svg")],
