@@ -6,7 +6,7 @@ import torch
 from helpers import one_line, save
 from torch.utils.data import DataLoader
 
-from derainbench.data.crops import Crops, hold_out, to_tensor
+from derainbench.data.crops import AUGMENTATIONS, Crops, hold_out, to_tensor
 from derainbench.data.images import read_rgb
 from derainbench.data.pairs import Pair, read_split
 from derainbench.errors import BenchError
@@ -67,6 +67,64 @@ def test_an_epoch_has_equally_many_crops_of_every_image(tmp_path):
     crops = Crops(read_split(tmp_path).pairs, 16, seed=1, per_image=4)
     levels = [round(crops[i][0].mean().item() * 255) for i in range(12)]
     assert sorted(levels) == 4 * [0] + 4 * [50] + 4 * [100]
+
+
+def symmetries(image: torch.Tensor) -> list[torch.Tensor]:
+    """The four rotations of [3,S,S], then those of its mirror image."""
+    return [torch.rot90(x, k, (1, 2)) for x in (image, image.flip(2)) for k in range(4)]
+
+
+def test_input_and_target_are_augmented_alike(pairs):
+    plain, turned = (Crops(pairs, 16, seed=1, per_image=20, augment=a) for a in ((), AUGMENTATIONS))
+    found = []
+    for i in range(len(plain)):
+        (rainy, clean), (turned_rainy, turned_clean) = plain[i], turned[i]
+        # Augmented crops are cut where others are, and are one of eight symmetric ones.
+        [k] = [k for k, x in enumerate(symmetries(rainy)) if torch.equal(x, turned_rainy)]
+        assert torch.equal(symmetries(clean)[k], turned_clean)
+        found.append(k)
+    assert set(found) == set(range(8))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("hflip", {0, 4}), ("vflip", {0, 6}), ("rot90", {0, 1})]
+)
+def test_augmentations_are_what_they_are_called_and_done_to_half(name, expected, pairs):
+    plain, turned = (Crops(pairs, 16, seed=1, per_image=40, augment=a) for a in ((), [name]))
+    found = [
+        next(k for k, x in enumerate(symmetries(plain[i][0])) if torch.equal(x, turned[i][0]))
+        for i in range(len(plain))
+    ]
+    assert set(found) == expected
+    assert 40 <= found.count(0) <= 80  # of 120
+
+
+def test_augmentation_depends_on_seed_epoch_and_index_alone(pairs):
+    def drawn(seed=1, epoch=4):
+        crops = Crops(pairs, 16, seed=seed, per_image=4, augment=["hflip", "rot90"])
+        crops.epoch = epoch
+        return torch.stack([crops[i][0] for i in range(len(crops))])
+
+    assert torch.equal(drawn(), drawn())
+    assert not torch.equal(drawn(), drawn(seed=2))
+    assert not torch.equal(drawn(), drawn(epoch=5))
+
+
+def test_small_images_are_reflected_on_demand(pairs):
+    crops = Crops(pairs, 28, seed=1, pad=True)  # images are 24 high, 32 wide
+    for i, pair in enumerate(pairs):
+        for crop, file in zip(crops[i], (pair.input, pair.target), strict=True):
+            assert crop.shape == (3, 28, 28)
+            assert torch.equal(crop[:, 24:], crop[:, 19:23].flip(1))
+            whole = to_tensor(read_rgb(file))
+            windows = [whole[:, :, left : left + 28] for left in range(5)]
+            assert any(torch.equal(crop[:, :24], window) for window in windows)
+
+
+def test_the_size_may_shrink_between_epochs(pairs):
+    crops = Crops(pairs, 20, seed=1)
+    crops.size = 16
+    assert torch.equal(crops[0][0], Crops(pairs, 16, seed=1)[0][0])
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -15,36 +15,53 @@ from derainbench.errors import BenchError
 
 CACHE_BYTES = 2 * 1024**3  # decoded images are kept in memory up to this many bytes per split
 
+# What may be done to a square image [S,S,3]; all three together give its 8 symmetries equally often.
+AUGMENTATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "hflip": np.fliplr,
+    "vflip": np.flipud,
+    "rot90": np.rot90,
+}
+
 
 class Crops(Dataset):
     """Square crops of pairs: one item is (rainy, clean), float32 [3,S,S] in [0,1].
 
     With ``seed`` the crops are random: item i of an epoch depends on (seed, epoch, i) alone, so
     neither worker processes nor a resumed run change what is seen. Without, they are central.
+    ``epoch`` and ``size`` may be set between epochs, the size to no more than at first.
 
     Args:
         pairs: the images.
         size: side S, pixels.
         seed: source of randomness, or None for central crops.
         per_image: crops of each image in one epoch.
+        augment: names of :data:`AUGMENTATIONS`, each done to half of the random crops.
+        pad: reflect images at their right and lower borders where they are smaller than the crop.
 
     Raises:
-        BenchError: if an image is smaller than the crop.
+        BenchError: if an image is smaller than the crop, unless ``pad``.
     """
 
     def __init__(
-        self, pairs: Sequence[Pair], size: int, seed: int | None = None, per_image: int = 1
+        self,
+        pairs: Sequence[Pair],
+        size: int,
+        seed: int | None = None,
+        per_image: int = 1,
+        augment: Sequence[str] = (),
+        pad: bool = False,
     ) -> None:
         self.pairs = list(pairs)
         self.size = size
         self.seed = seed
         self.per_image = per_image
+        self.augment = [AUGMENTATIONS[name] for name in augment]
         self.epoch = 0
         total = 0
         for pair in self.pairs:
             height, width = image_size(pair.input)
             total += 2 * 3 * height * width
-            if min(height, width) < size:
+            if min(height, width) < size and not pad:
                 raise BenchError(
                     f"{pair.input}: {height}x{width} is smaller than the {size}x{size} crop; "
                     "use larger images or a smaller crop"
@@ -57,16 +74,20 @@ class Crops(Dataset):
         return len(self.pairs) * self.per_image
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        rainy, clean = self._images(index % len(self.pairs))
-        height, width = rainy.shape[:2]
+        pair = [_padded(image, self.size) for image in self._images(index % len(self.pairs))]
+        height, width = pair[0].shape[:2]
+        chosen = []
         if self.seed is None:
             top, left = (height - self.size) // 2, (width - self.size) // 2
         else:
             rng = np.random.default_rng([self.seed, self.epoch, index])
             top = int(rng.integers(height - self.size + 1))
             left = int(rng.integers(width - self.size + 1))
-        window = np.s_[top : top + self.size, left : left + self.size]
-        return to_tensor(rainy[window]), to_tensor(clean[window])
+            chosen = [change for change in self.augment if rng.random() < 0.5]
+        rainy, clean = (image[top : top + self.size, left : left + self.size] for image in pair)
+        for change in chosen:
+            rainy, clean = change(rainy), change(clean)
+        return to_tensor(rainy), to_tensor(clean)
 
     def _images(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         if self._cache is not None and index in self._cache:
@@ -76,6 +97,14 @@ class Crops(Dataset):
         if self._cache is not None:
             self._cache[index] = images
         return images
+
+
+def _padded(image: np.ndarray, size: int) -> np.ndarray:
+    """The image [H,W,3], reflected to the right and downwards if a side is below ``size``."""
+    missing = [max(size - side, 0) for side in image.shape[:2]]
+    if not any(missing):
+        return image
+    return np.pad(image, [*((0, m) for m in missing), (0, 0)], mode="reflect")
 
 
 def to_tensor(image: np.ndarray) -> torch.Tensor:
