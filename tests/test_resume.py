@@ -13,7 +13,7 @@ from helpers import ROOT, one_line, read_json, same_state
 from safetensors.torch import load_file
 
 from derainbench.errors import BenchError
-from derainbench.training import checkpoints, loop
+from derainbench.training import checkpoints, loop, losses
 from derainbench.training.recipe import load_recipe
 
 KWARGS = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1], "T": 1}
@@ -35,10 +35,10 @@ def data(paired_set):
 
 @pytest.fixture
 def train(tmp_path, data):
-    def run(out, checkpoint_folder="checkpoints", seed=7, **fields):
+    def run(out, checkpoint_folder="checkpoints", seed=7, model="esdnet", kwargs=KWARGS, **fields):
         loop.train(
-            model_name="esdnet",
-            model_kwargs=KWARGS,
+            model_name=model,
+            model_kwargs=kwargs,
             data=data,
             recipe=load_recipe("esdnet", {**FIELDS, **fields}),
             seed=seed,
@@ -89,18 +89,60 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
+# 8 crops make epochs of 4, 3 (cut short), 2 and 1 steps; crops of 24 pixels need 4 more rows.
+PROGRESSIVE = {
+    "epochs": None,
+    "crop": None,
+    "batch_size": None,
+    "progressive": [
+        {"steps": 7, "crop": 16, "batch_size": 2},
+        {"steps": 3, "crop": 24, "batch_size": 5},
+    ],
+    "pad": True,
+    "augment": ["hflip", "vflip", "rot90"],
+    "schedule": "cosine",
+    "hold": 2,
+}
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_stopped_progressive_run_goes_on_as_if_it_had_not_stopped(
+    epochs, train, monkeypatch, capsys
+):
+    whole = train("whole", "others", **PROGRESSIVE)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, epochs)
+        train("stopped", **PROGRESSIVE)
+    stopped = train("stopped", **PROGRESSIVE)
+    assert f"resumed after {epochs} of 4" in capsys.readouterr().err
+    assert_same_result(whole, stopped)
+
+
+def test_stochastic_depth_draws_alike_after_a_stop(train, monkeypatch):
+    uformer = {
+        "model": "uformer_s",
+        "kwargs": {"img_size": 16, "embed_dim": 4, "depths": [2] * 9, "win_size": 2},
+    }
+    whole = train("whole", "others", **uformer)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 2)
+        train("stopped", **uformer)
+    torch.rand(5)  # whatever else the process did
+    assert_same_result(whole, train("stopped", **uformer))
+
+
 def test_a_run_stopped_inside_an_epoch_repeats_that_epoch(train, tmp_path, monkeypatch):
     whole = train("whole", "others")
-    losses, ssim_loss = [], loop.LOSSES["ssim"]
+    calls, ssim_loss = [], losses.LOSSES["ssim"]
 
     def interrupted(*images):
-        losses.append(None)
-        if len(losses) == 6:  # the second of four steps in the second epoch
+        calls.append(None)
+        if len(calls) == 6:  # the second of four steps in the second epoch
             raise KeyboardInterrupt
         return ssim_loss(*images)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setitem(loop.LOSSES, "ssim", interrupted)
+        patch.setitem(losses.LOSSES, "ssim", interrupted)
         train("stopped")
     assert len(list((tmp_path / "checkpoints").iterdir())) == 1
     assert_same_result(whole, train("stopped"))

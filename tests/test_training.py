@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 
 from derainbench import models
 from derainbench.errors import BenchError
-from derainbench.training import checkpoints, loop
+from derainbench.training import checkpoints, loop, losses
 from derainbench.training.recipe import load_recipe
-from derainbench.training.schedule import rate_in_epoch
+from derainbench.training.schedule import rate_at
 
 ESDNET = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1], "T": 2}
 TINY = {
@@ -57,7 +57,7 @@ def test_a_run_writes_weights_history_and_record(run, tmp_path):
     rows = history(out)
     assert rows["epoch"].tolist() == [0, 1, 2]
     recipe = load_recipe("esdnet", TINY)
-    assert rows["lr"].tolist() == pytest.approx([rate_in_epoch(recipe, i) for i in range(3)])
+    assert rows["lr"].tolist() == pytest.approx([rate_at(recipe, i) for i in range(3)])
     assert np.isfinite(rows[["loss", "selection_psnr_rgb", "seconds"]]).all(axis=None)
     facts = read_json(out / "training.json")
     assert facts["best_epoch"] == rows["selection_psnr_rgb"].idxmax()
@@ -70,6 +70,18 @@ def test_a_run_writes_weights_history_and_record(run, tmp_path):
     assert record["inputs"].keys() == {"data", "selection data"}
     assert record["packages"]["torch"] and record["code"]["source_sha256"]
     assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+# Of PRN_r with one stage, before recipes could say more than ESDNet's does.
+RECORDED_LOSS = [0.08532527089, 0.06986775994, 0.05171599984, 0.04506433010]
+RECORDED_PSNR = [18.6828526176, 18.8143774479, 19.7560131005, 20.1343452458]
+
+
+def test_the_esdnet_recipe_trains_as_it_always_did(run):
+    rows = history(run(epochs=4))
+    assert rows["lr"].tolist() == pytest.approx([5e-4, 1e-3, 1.3333e-3, 1e-3], rel=1e-9)
+    assert rows["loss"].tolist() == pytest.approx(RECORDED_LOSS, rel=1e-5)
+    assert rows["selection_psnr_rgb"].tolist() == pytest.approx(RECORDED_PSNR, rel=1e-5)
 
 
 def test_weights_rebuild_their_model(run):
@@ -113,13 +125,13 @@ def test_every_epoch_has_other_crops_in_another_order(run, tmp_path, monkeypatch
             ramp = np.add.outer(np.arange(20), np.arange(24)).astype(np.uint8) + 48 * i
             for side in ("input", "target"):
                 save(tmp_path / "ramps" / split / side / f"{i}.png", np.stack(3 * [ramp], -1))
-    seen, l1 = [], loop.LOSSES["l1"]
+    seen, l1 = [], losses.LOSSES["l1"]
 
     def recording(restored, clean):
         seen.append(round(clean.min().item() * 255))
         return l1(restored, clean)
 
-    monkeypatch.setitem(loop.LOSSES, "l1", recording)
+    monkeypatch.setitem(losses.LOSSES, "l1", recording)
     run(data=tmp_path / "ramps", epochs=4, loss="l1", batch_size=1)
     epochs = [seen[5 * e : 5 * e + 5] for e in range(4)]
     orders = [[level // 48 for level in epoch] for epoch in epochs]
@@ -226,6 +238,50 @@ def test_images_smaller_than_the_crop_are_refused(run, tmp_path, field):
 @pytest.mark.parametrize("field", ["crop", "val_crop"])
 def test_crops_off_the_size_multiple_are_refused(run, tmp_path, field):
     assert "18" in refusal(run, tmp_path, model="esdnet", **{field: 18})
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_other_optimisers_train_too(run, optimiser):
+    rows = history(run(epochs=12, lr=0.01, loss="l1", optimiser=optimiser, momentum=0.9))
+    assert rows["loss"].iloc[-3:].mean() < 0.95 * rows["loss"].iloc[:3].mean()
+
+
+def test_gradients_are_no_longer_than_the_recipe_says(run, monkeypatch):
+    clip, lengths = torch.nn.utils.clip_grad_norm_, []
+
+    def recording(parameters, longest):
+        parameters = list(parameters)
+        before = clip(parameters, longest)
+        lengths.append((before, torch.nn.utils.get_total_norm([p.grad for p in parameters])))
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", recording)
+    run(clip_norm=1e-3)
+    assert len(lengths) == 6
+    assert all(before > 2e-3 and after <= 1.001e-3 for before, after in lengths)
+
+
+def test_mixed_precision_differs_by_little_and_leaves_float32_weights(run):
+    full, mixed = (run(amp, amp=amp) for amp in ("none", "bf16"))
+    weights = load_file(mixed / "model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
+    assert history(mixed)["loss"].tolist() != history(full)["loss"].tolist()
+    assert history(mixed)["loss"].tolist() == pytest.approx(history(full)["loss"], rel=0.05)
+
+
+def test_a_run_of_steps_ends_inside_an_epoch_and_its_rate_falls_in_every_step(run, monkeypatch):
+    step, used = torch.optim.AdamW.step, []
+
+    def recording(self, *arguments):
+        used.append(self.param_groups[0]["lr"])
+        return step(self, *arguments)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", recording)
+    fields = {"steps": 5, "schedule": "linear", "lr": 1e-3, "min_lr": 0}
+    rows = history(
+        run(epochs=None, **fields)
+    )  # 4 images in batches of 2: epochs of 2, 2 and 1 step
+    assert used == pytest.approx([1e-3, 8e-4, 6e-4, 4e-4, 2e-4])
+    assert rows["lr"].tolist() == pytest.approx([1e-3, 6e-4, 2e-4])
 
 
 def test_a_diverged_loss_is_refused(run, tmp_path):

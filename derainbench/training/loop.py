@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,9 @@ from derainbench.errors import BenchError
 from derainbench.files import atomic_path, write_json
 from derainbench.progress import Reporter
 from derainbench.training import checkpoints
-from derainbench.training.losses import LOSSES
+from derainbench.training.losses import total_loss
 from derainbench.training.recipe import Recipe
-from derainbench.training.schedule import rate_in_epoch
+from derainbench.training.schedule import Epoch, plan, rate_in_step
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,9 @@ def train(
     """
     chosen_device = prepare(device, seed)
     model = models.build(model_name, **model_kwargs).to(chosen_device)
-    _check_crops(model_name, recipe)
+    _check_suits(model, model_name, recipe)
     training_data = read_training_data(Path(data), recipe, dataset)
-    optimiser = torch.optim.AdamW(
-        model.parameters(), recipe.lr, recipe.betas, recipe.eps, recipe.weight_decay
-    )
+    optimiser = optimiser_of(recipe, model.parameters())
     run_settings = {
         "model": models.card(model_name).name,
         "kwargs": dict(model_kwargs),
@@ -106,38 +105,42 @@ def train(
     }
     checkpoint = checkpoints.location(provenance.key_of(identity), checkpoint_folder)
     progress = checkpoints.restore(checkpoint, model, optimiser)
-    crops = Crops(training_data.train, recipe.crop, seed, recipe.crops_per_image)
+    crops = Crops(
+        training_data.train,
+        max(recipe.crop_sides),
+        seed,
+        recipe.crops_per_image,
+        recipe.augment,
+        recipe.pad,
+    )
     select_crops = Crops(training_data.select, recipe.val_crop)
+    epochs = plan(recipe, len(training_data.train))
 
-    with Reporter(f"train {model_name}", recipe.epochs, progress.epochs_done) as reporter:
-        for epoch in range(progress.epochs_done, recipe.epochs):
+    with Reporter(f"train {model_name}", len(epochs), progress.epochs_done) as reporter:
+        for epoch in epochs[progress.epochs_done :]:
             started = time.perf_counter()
-            rate = rate_in_epoch(recipe, epoch)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            crops.epoch = epoch
             loss = _run_epoch(model, optimiser, crops, recipe, seed, epoch, workers, chosen_device)
             if not math.isfinite(loss):
-                raise BenchError(f"training diverged: the loss of epoch {epoch} is {loss}")
+                raise BenchError(f"training diverged: the loss of epoch {epoch.number} is {loss}")
             psnr = None
-            if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs:
-                psnr = selection_psnr(model, select_crops, recipe.batch_size, chosen_device)
+            if (epoch.number + 1) % recipe.validate_every == 0 or epoch is epochs[-1]:
+                psnr = selection_psnr(model, select_crops, epoch.batch_size, chosen_device)
                 if psnr > progress.best_psnr:
-                    progress.best_psnr, progress.best_epoch = psnr, epoch
+                    progress.best_psnr, progress.best_epoch = psnr, epoch.number
                     progress.best_state = {
                         k: v.detach().cpu().clone() for k, v in model.state_dict().items()
                     }
             seconds = time.perf_counter() - started
             progress.history.append(
                 {
-                    "epoch": epoch,
-                    "lr": rate,
+                    "epoch": epoch.number,
+                    "lr": rate_in_step(recipe, epoch, 0),
                     "loss": loss,
                     "selection_psnr_rgb": psnr,
                     "seconds": round(seconds, 3),
                 }
             )
-            progress.epochs_done = epoch + 1
+            progress.epochs_done = epoch.number + 1
             checkpoints.save(checkpoint, progress, model, optimiser)
             shown = "" if psnr is None else f", {training_data.source} PSNR {psnr:.2f} dB RGB"
             reporter.advance(f"loss {loss:.4f}{shown}")
@@ -147,14 +150,30 @@ def train(
     return weights
 
 
-def _check_crops(model_name: str, recipe: Recipe) -> None:
-    multiple = models.card(model_name).size_multiple
-    for field in ("crop", "val_crop"):
-        if getattr(recipe, field) % multiple:
+def _check_suits(model: nn.Module, model_name: str, recipe: Recipe) -> None:
+    """Refuses a recipe that the model cannot be trained by."""
+    # A model that was built with other arguments may need less than its card says.
+    multiple = getattr(model, "size_multiple", models.card(model_name).size_multiple)
+    for field, side in [*(("crop", s) for s in recipe.crop_sides), ("val_crop", recipe.val_crop)]:
+        if side % multiple:
             raise BenchError(
-                f"recipe: {field} {getattr(recipe, field)} must be a multiple of {multiple} for "
-                f"model '{model_name}'"
+                f"recipe: {field} {side} must be a multiple of {multiple} for model '{model_name}'"
             )
+    if recipe.stage_weight and not callable(getattr(model, "stages", None)):
+        raise BenchError(
+            f"recipe: stage_weight {recipe.stage_weight} needs intermediate outputs, which model "
+            f"'{model_name}' does not give; set it to 0"
+        )
+
+
+def optimiser_of(recipe: Recipe, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """The recipe's optimiser at its base rate."""
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(
+            parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay
+        )
+    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimiser]
+    return kind(parameters, recipe.lr, recipe.betas, recipe.eps, recipe.weight_decay)
 
 
 def _run_epoch(
@@ -163,25 +182,41 @@ def _run_epoch(
     crops: Crops,
     recipe: Recipe,
     seed: int,
-    epoch: int,
+    epoch: Epoch,
     workers: int,
     device: torch.device,
 ) -> float:
-    """One pass over the crops; returns the mean loss."""
-    order = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    loader = DataLoader(
-        crops, recipe.batch_size, shuffle=True, generator=order, num_workers=workers
-    )
-    loss_function = LOSSES[recipe.loss]
+    """The steps of one epoch; returns the mean loss."""
+    crops.epoch, crops.size = epoch.number, epoch.crop
+    epoch_seed = seed * 1_000_003 + epoch.number
+    order = torch.Generator().manual_seed(epoch_seed)
+    torch.manual_seed(epoch_seed)  # stochastic depth draws alike in a run that was resumed
+    loader = DataLoader(crops, epoch.batch_size, shuffle=True, generator=order, num_workers=workers)
     model.train()
-    total = 0.0
-    for rainy, clean in loader:
+    total, seen = 0.0, 0
+    for step, (rainy, clean) in enumerate(itertools.islice(loader, epoch.steps)):
+        for group in optimiser.param_groups:
+            group["lr"] = rate_in_step(recipe, epoch, step)
         optimiser.zero_grad(set_to_none=True)
-        loss = loss_function(model(rainy.to(device)), clean.to(device))
+        outputs = _outputs(model, rainy.to(device), recipe)
+        loss = total_loss(outputs, clean.to(device), recipe.loss, recipe.stage_weight)
         loss.backward()
+        if recipe.clip_norm:
+            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
         optimiser.step()
         total += loss.item() * len(rainy)
-    return total / len(crops)
+        seen += len(rainy)
+    return total / seen
+
+
+def _outputs(model: nn.Module, rainy: torch.Tensor, recipe: Recipe) -> list[torch.Tensor]:
+    """What the recipe's loss is applied to, float32 [N,3,H,W] each, the restored image last."""
+    with torch.autocast(rainy.device.type, torch.bfloat16, enabled=recipe.amp == "bf16"):
+        try:
+            outputs = model.stages(rainy) if recipe.stage_weight else [model(rainy)]
+        except ValueError as error:  # a side that is a multiple but still unsuitable
+            raise BenchError(f"recipe: crop {rainy.shape[-1]}: {error}") from error
+    return [image.float() for image in outputs]
 
 
 @torch.no_grad()

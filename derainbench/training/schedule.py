@@ -1,20 +1,82 @@
-"""The learning rate of every epoch, as the authors' scheduler really acts."""
+"""What every epoch of a run consists of, and the learning rate of every step."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from derainbench.training.recipe import Recipe
 
 
-def rate_in_epoch(recipe: Recipe, epoch: int) -> float:
-    """The rate that the optimiser uses in ``epoch`` (from 0).
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the crops of the training images, or the beginning of one.
 
-    The authors wrap PyTorch's recursive cosine annealing in a warm-up scheduler. What comes out
-    is: a linear ramp; one epoch at the base rate; then a cosine over ``epochs - warmup_epochs``
-    steps that starts one step early, so that the epoch after warm-up exceeds the base rate by
-    the inverse of the cosine's first factor. With ``zero_first_epoch`` the ramp starts at 0, as
-    theirs does; without, it starts one step above 0.
+    Attributes:
+        number: from 0.
+        first_step: steps of the run before this epoch.
+        steps: steps of this epoch.
+        crop: side of the crops, pixels.
+        batch_size: crops per step.
+    """
+
+    number: int
+    first_step: int
+    steps: int
+    crop: int
+    batch_size: int
+
+
+def plan(recipe: Recipe, images: int) -> list[Epoch]:
+    """All epochs of a run on this many training images."""
+    crops = images * recipe.crops_per_image
+    if recipe.epochs:
+        steps = math.ceil(crops / recipe.batch_size)
+        return [
+            Epoch(number, number * steps, steps, recipe.crop, recipe.batch_size)
+            for number in range(recipe.epochs)
+        ]
+    epochs: list[Epoch] = []
+    done = 0
+    for phase in recipe.phases:
+        end = done + phase.steps
+        whole = math.ceil(crops / phase.batch_size)
+        while done < end:
+            steps = min(whole, end - done)
+            epochs.append(Epoch(len(epochs), done, steps, phase.crop, phase.batch_size))
+            done += steps
+    return epochs
+
+
+def rate_in_step(recipe: Recipe, epoch: Epoch, step: int) -> float:
+    """The rate of a step (from 0) of an epoch; it only changes inside epochs if steps count."""
+    return rate_at(recipe, epoch.number if recipe.epochs else epoch.first_step + step)
+
+
+def rate_at(recipe: Recipe, position: int) -> float:
+    """The rate after ``position`` epochs or, if the recipe's length is in steps, steps."""
+    match recipe.schedule:
+        case "warmup-cosine":
+            return _warmup_cosine(recipe, position)
+        case "multistep":
+            return recipe.lr * recipe.gamma ** sum(mark <= position for mark in recipe.milestones)
+        case "constant":
+            return recipe.lr
+    if position < recipe.hold:
+        return recipe.lr
+    gone, whole = position - recipe.hold, recipe.length - recipe.hold
+    share = _half_cosine(gone, whole) if recipe.schedule == "cosine" else 1 - gone / whole
+    return recipe.min_lr + (recipe.lr - recipe.min_lr) * share
+
+
+def _warmup_cosine(recipe: Recipe, epoch: int) -> float:
+    """The schedule of ESDNet's authors, as it really acts.
+
+    They wrap PyTorch's recursive cosine annealing in a warm-up scheduler. What comes out is: a
+    linear ramp; one epoch at the base rate; then a cosine over ``epochs - warmup_epochs`` steps
+    that starts one step early, so that the epoch after warm-up exceeds the base rate by the
+    inverse of the cosine's first factor. With ``zero_first_epoch`` the ramp starts at 0, as theirs
+    does; without, it starts one step above 0.
     """
     warmup = recipe.warmup_epochs
     if epoch < warmup:
