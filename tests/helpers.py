@@ -17,6 +17,31 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 
+_UNET = {"en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1]}
+_TRANSFORMER = {"dim": 8, "num_blocks": [1, 1, 1, 1], "heads": [1, 2, 2, 4]}
+_UFORMER = {"img_size": 64, "embed_dim": 4, "depths": [1] * 9, "win_size": 4}
+# Constructor arguments of every model that make it as small as it goes.
+SMALL: dict[str, dict[str, Any]] = {
+    "esdnet": {"dim": 16, "T": 2, **_UNET},
+    "esdnet-ann": {"dim": 16, **_UNET},
+    "brn": {"recurrent_iter": 2, "channels": 4},
+    "ddn": {"mid_channels": 4, "num_blocks": 2},
+    "drsformer": _TRANSFORMER,
+    "drsformer_nomefc": _TRANSFORMER,
+    "efficientderain": {"width": 4},
+    "idt": {"embed_dim": 4, "depths": [1] * 9, "num_heads": [1] * 9, "win_size": 4},
+    "mprnet": {"n_feat": 8, "scale_unetfeats": 4, "scale_orsnetfeats": 4, "num_cab": 1},
+    "nafnet": {"width": 4, "enc_blk_nums": [1, 1], "dec_blk_nums": [1, 1]},
+    **{name: {"recurrent_iter": 2} for name in ("prenet", "prenet_r", "prn", "prn_r")},
+    "rcdnet": {"stage": 3, "num_M": 6, "num_Z": 4, "T": 1},
+    "rcdnet_simple": {"S": 2, "num_M": 6, "num_Z": 4, "T": 1},
+    **{name: {"channel": 8, "depth": 4, "stage_num": 2} for name in ("rescan", "rescan_lstm")},
+    "restormer": {**_TRANSFORMER, "num_refinement_blocks": 1},
+    "spdnet": {"n_feats": 4, "n_resblocks": 1},
+    "uformer_b": _UFORMER,
+    "uformer_s": _UFORMER,
+}
+
 
 @dataclass(frozen=True)
 class Done:
