@@ -67,15 +67,16 @@ def _keys_beside(model: type[BaseModel], location: tuple) -> list[str]:
         elif part in node.get("discriminator", {}).get("mapping", ()):
             node = {"$ref": node["discriminator"]["mapping"][part]}
         else:
-            # A mapping with free keys: pydantic describes its values in one of two places.
+            # A list, or a mapping with free keys: pydantic describes its values in one of two places.
+            node = _resolve(schema, node)
             values = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
-            node = next((v for v in values if isinstance(v, dict)), {})
+            node = next((v for v in [*values, node.get("items")] if isinstance(v, dict)), {})
     return list(_resolve(schema, node).get("properties", {}))
 
 
 def _resolve(schema: dict, node: dict) -> dict:
     for option in node.get("anyOf", ()):
-        if "$ref" in option:
+        if "$ref" in option or "items" in option:
             node = option
     if "$ref" in node:
         return schema["$defs"][node["$ref"].rsplit("/", 1)[1]]

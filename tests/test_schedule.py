@@ -184,6 +184,12 @@ def test_misspelt_field_is_named_with_a_suggestion():
     )
 
 
+def test_misspelt_field_of_a_phase_is_named_with_a_suggestion():
+    assert refusal("restormer", {"progressive": [{"step": 9}]}) == (
+        "recipe restormer: progressive.0.step: unknown key (did you mean 'steps'?)"
+    )
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
