@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import yaml
+
 from baselines import registry
 from derainbench.errors import BenchError
 from derainbench.suggest import did_you_mean
@@ -33,7 +35,7 @@ _STAGES = {
     ),
     "data_card": ("report/cards.py", "report/style.py"),
     "leaks": ("data/leaks.py", "report/leaks.py", "report/style.py"),
-    "train": ("training/*.py", "catalog/recipes/*.yaml", "device.py", *_READING),
+    "train": ("training/*.py", "device.py", *_READING),
     "evaluate": ("evaluation/*.py", "device.py", "models.py", *_READING),
     "energy": ("energy/*.py", "catalog/costs.yaml", "device.py", "models.py", *_READING),
     "rate": ("evaluation/noreference.py", "data/images.py"),
@@ -105,6 +107,16 @@ def of_stage(stage: str) -> list[Path]:
 def _matching(pattern: str) -> list[Path]:
     base = ROOT if pattern.startswith(("baselines/", "esdnet/")) else PACKAGE
     return sorted(base.glob(pattern))
+
+
+def of_recipe(name: str) -> list[Path]:
+    """The files that a recipe is read from: its own and that of its base."""
+    folder = PACKAGE / "catalog" / "recipes"
+    file = Path(name) if Path(name).suffix in (".yaml", ".yml") else folder / f"{name}.yaml"
+    if not file.is_file():
+        return []  # the check of the configuration says what is wrong
+    base = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("base")
+    return [file, *(of_recipe(base) if base else [])]
 
 
 def of_training(model: str) -> list[Path]:

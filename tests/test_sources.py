@@ -17,9 +17,20 @@ def test_training_esdnet_depends_on_training_and_model_but_not_on_reports():
     files = names(sources.of_training("esdnet"))
     for folder in ("derainbench/training", "esdnet"):
         assert names(list((ROOT / folder).glob("*.py"))) <= files
-    assert "derainbench/catalog/recipes/esdnet.yaml" in files
     assert not [f for f in files if f.startswith(("derainbench/report/", "baselines/", "tests/"))]
     assert not [f for f in files if "evaluation/" in f or "energy/" in f]
+
+
+def test_a_recipe_depends_on_its_own_file_and_its_base_alone(tmp_path):
+    assert names(sources.of_recipe("esdnet")) == {"derainbench/catalog/recipes/esdnet.yaml"}
+    assert names(sources.of_recipe("prenet")) == {
+        "derainbench/catalog/recipes/prenet.yaml",
+        "derainbench/catalog/recipes/common.yaml",
+    }
+    (tmp_path / "mine.yaml").write_text("base: esdnet\nlr: 0.1\n")
+    own, base = sources.of_recipe(str(tmp_path / "mine.yaml"))
+    assert (own.name, base.name) == ("mine.yaml", "esdnet.yaml")
+    assert sources.of_recipe("none") == []
 
 
 def test_training_a_baseline_depends_on_its_own_file_alone():

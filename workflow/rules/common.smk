@@ -91,6 +91,8 @@ def code(stage, run=None):
     files = sources.of_stage(stage)
     if run:
         files += sources.of_model(CONFIG.runs[run].model)
+    if run and stage == "train":
+        files += sources.of_recipe(CONFIG.runs[run].train.recipe)
     return [os.path.relpath(f) for f in files]
 
 
