@@ -7,13 +7,12 @@ at most hidden folders, which the next call uses (downloads) or clears away (hal
 
 from __future__ import annotations
 
-import datetime
 import errno
 import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -35,7 +34,7 @@ from derainbench.data.download import MirrorError, Patience, download, drive_fol
 from derainbench.data.images import EXTENSIONS, read_rgb, write_png
 from derainbench.data.verify import verify
 from derainbench.errors import BenchError
-from derainbench.files import write_json
+from derainbench.firstseen import FirstSeen
 from derainbench.progress import Reporter
 
 LOCK_FILE = "data.lock.json"
@@ -63,6 +62,11 @@ class Wanted:
     def folder(self) -> Path:
         """Where the set will lie."""
         return self.root / self.entry.name
+
+    @property
+    def first_seen(self) -> FirstSeen:
+        """Digests of the files downloaded so far."""
+        return FirstSeen(self.root / LOCK_FILE)
 
     @property
     def all_splits(self) -> tuple[str, ...]:
@@ -118,7 +122,7 @@ def fetch(
                     failures.append(str(error))
                     print(f"fetch {wanted.entry.name}: {error}", file=sys.stderr, flush=True)
                     continue
-                _remember(wanted.root, digests)
+                wanted.first_seen.remember(digests)
                 _take_over(plan, stage)
                 missing = [s for s in missing if not plan.count(s)]
                 if not missing:
@@ -270,13 +274,13 @@ def _download(
             files = [(folder / name, mirror)]
     digests = {}
     for path, file in files:
-        expected = file.sha256 or (None if accept_new else _first_seen(wanted.root, file.url))
+        expected = file.sha256 or (None if accept_new else wanted.first_seen.sha256(file.url))
         try:
             found = download(file.url, path, sha256=expected, patience=patience)
         except MirrorError as error:
             if expected and not file.sha256 and "wrong checksum" in str(error):
                 raise MirrorError(
-                    f"{error}; it is not the file first seen there ({wanted.root / LOCK_FILE}); "
+                    f"{error}; it is not the file first seen there ({wanted.first_seen.path}); "
                     "to take the new one, call again with --accept-new"
                 ) from error
             raise
@@ -289,33 +293,6 @@ def _safe_relative(path: str, url: str) -> Path:
     if relative.is_absolute() or ".." in relative.parts:
         raise MirrorError(f"{url}: refused: '{path}' points outside the target folder")
     return Path(*relative.parts)
-
-
-def _first_seen(root: Path, url: str) -> str | None:
-    return _digests(root).get(url, {}).get("sha256")
-
-
-def _digests(root: Path) -> dict[str, dict[str, Any]]:
-    path = root / LOCK_FILE
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, json.JSONDecodeError) as error:
-        raise BenchError(
-            f"{path}: cannot be read; repair it, or delete it to start anew"
-        ) from error
-
-
-def _remember(root: Path, digests: Mapping[str, dict[str, Any]]) -> None:
-    """Writes files' digests down, for every later download from the same addresses."""
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    with FileLock(root / f".{LOCK_FILE}.lock"):
-        known = _digests(root)
-        for url, facts in digests.items():
-            if known.get(url, {}).get("sha256") != facts["sha256"]:
-                known[url] = {**facts, "first_seen": today}
-        write_json(root / LOCK_FILE, dict(sorted(known.items())))
 
 
 def _plan_of_mirror(
