@@ -41,7 +41,8 @@ def read_state_dict(path: str | Path) -> dict[str, torch.Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if any(f"Unsupported {what}" in str(error) for what in ("global", "class")):
+        reason = str(error).lower()
+        if any(f"unsupported {what}" in reason for what in ("global", "class")):
             raise CheckpointError(
                 f"{path}: not a weight file that can be trusted: it is damaged, or holds pickled "
                 "objects other than tensors, which could run code; save its bare state_dict with "
