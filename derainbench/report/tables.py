@@ -93,7 +93,8 @@ def comparison(config: Config) -> Table:
             (published["method"] == row["title"]) & (published["dataset"] == row["dataset"])
         ]
         for _, cell in same.iterrows():
-            psnr = row.get(f"psnr_{cell['protocol']}")
+            # None of ours where the source does not say its protocol.
+            psnr = row.get(f"psnr_{cell['protocol']}", float("nan"))
             of_images = scores[
                 (
                     scores[["dataset", "title", "weights"]] == row[["dataset", "title", "weights"]]
@@ -110,7 +111,7 @@ def comparison(config: Config) -> Table:
                     "published_psnr": cell["psnr"],
                     "published_ssim": cell["ssim"],
                     "reproduced_psnr": psnr,
-                    "reproduced_ssim": row.get(f"ssim_{cell['protocol']}"),
+                    "reproduced_ssim": row.get(f"ssim_{cell['protocol']}", float("nan")),
                     "difference_psnr": psnr - cell["psnr"],
                     "low_psnr": low,
                     "high_psnr": high,
