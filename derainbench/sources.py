@@ -44,6 +44,8 @@ _STAGES = {
         "energy/counting.py",
         "energy/account.py",
         "models.py",
+        "cards.py",
+        "catalog/models/*.yaml",
         "baselines/*.py",
         "esdnet/*.py",
     ),

@@ -1,12 +1,14 @@
-"""What every registered model is, at full size and without any weights."""
+"""What every registered model is, at full size and without any weights, and where it is from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from derainbench import models
+from derainbench import cards, models
+from derainbench.cards import ModelFacts, WeightFile
+from derainbench.data.catalogue import ManualMirror
 from derainbench.energy.account import structure
 from derainbench.sources import model_names
 
@@ -19,23 +21,98 @@ def model_table(names: Sequence[str] | None = None, size: int = 256) -> pd.DataF
         size: image side in pixels; rounded up to the model's size multiple.
 
     Raises:
-        BenchError: for an unknown model.
+        BenchError: for an unknown model, or one without a fact card.
     """
     rows = []
     for name in names or model_names():
-        card = models.card(name)
+        card, facts = models.card(name), cards.card(name)
         side = -(-size // card.size_multiple) * card.size_multiple
-        facts = structure(card.name, {}, side)
+        counts = structure(card.name, {}, side)
         rows.append(
             {
                 "model": card.name,
                 "title": card.title,
-                "parameters": facts["parameters"],
+                "venue": f"{facts.paper.venue} {facts.paper.year}",
+                "parameters": counts["parameters"],
                 "size": f"{side}x{side}",
-                "gmacs": facts["macs_dense"] / 1e9,
+                "gmacs": counts["macs_dense"] / 1e9,
                 "spiking": card.spiking,
-                "paper": card.paper,
-                "official weights": card.weights,
+                "paper": facts.citation,
+                "licence": facts.code.licence,
+                "weights": facts.availability,
+                "official weights": f"{facts.availability}; licence: {facts.weights_licence}"
+                if facts.weights
+                else "none",
             }
         )
     return pd.DataFrame(rows)
+
+
+def overview(size: int = 256) -> str:
+    """One row per model, as Markdown."""
+    table = model_table(size=size)
+    table["spiking"] = table["spiking"].map({True: "yes", False: ""})
+    return table.drop(columns=["paper", "official weights"]).to_markdown(
+        index=False, floatfmt=".2f", intfmt=","
+    )
+
+
+def describe(name: str, size: int = 256) -> str:
+    """A model's fact card in full, with its parameters and MACs."""
+    row = model_table([name], size).iloc[0]
+    return "\n".join(_lines(cards.card(name), row))
+
+
+def _lines(of: ModelFacts, row: pd.Series) -> Iterator[str]:
+    paper, code, training = of.paper, of.code, of.training
+    yield f"{of.name}: {of.title}" + (f": {of.origin}" if of.origin else "")
+    yield f"paper: {paper.short}: {paper.authors}: {paper.title}"
+    if paper.url:
+        yield f"paper at: {paper.url}"
+    port = "" if code.official else " (a third party's port)"
+    yield f"code: {code.repository}{port}" + (f", read at {code.read_at}" if code.read_at else "")
+    yield f"licence of the code: {code.licence} ({code.licence_source})"
+    spiking = ", spiking" if row["spiking"] else ""
+    yield (
+        f"size: {row['parameters']:,} parameters, {row['gmacs']:.2f} GMACs at {row['size']}{spiking}"
+    )
+    side = f", {of.input.side}x{of.input.side} only" if of.input.side else ""
+    note = f"; {of.input.note}" if of.input.note else ""
+    yield f"official input: {of.input.channels} in {of.input.range}{side}{note}"
+    for what in ("task", "optimiser", "rate", "batch", "crop", "length", "loss", "augmentation"):
+        if value := getattr(training, what):
+            yield f"training, {what}: {value}"
+    if training.note:
+        yield f"training, note: {training.note}"
+    yield f"training, recipe here: {training.recipe or 'none'}"
+    yield f"training, source: {training.source}"
+    for score in cards.published_scores(of):
+        yield (
+            f"published: {score['dataset']}: {score['psnr']} dB / {score['ssim']} "
+            f"({score['protocol']}; {score['kind']}: {score['source']})"
+        )
+    if of.published_note:
+        yield f"published, note: {of.published_note}"
+    yield f"licence of the weights: {of.weights_licence}"
+    for file in of.weights:
+        yield from _weights(file)
+    if of.no_weights:
+        yield f"weights: none: {of.no_weights}"
+    yield from (f"differs here: {deviation}" for deviation in of.deviations)
+    yield from (f"note: {note}" for note in of.notes)
+    yield from (f"source: {source}" for source in of.sources)
+
+
+def _weights(file: WeightFile) -> Iterator[str]:
+    told = [f"{file.name}: {file.dataset or 'set not said'}", file.origin]
+    told += [file.task] if file.task != "deraining" else []
+    told += [f"{key}={value}" for key, value in file.kwargs.items()]
+    told += [f"under the key '{file.key}'"] if file.key else []
+    told += [f"{file.member} of an archive"] if file.member else []
+    told += [f"sha256 {file.sha256}"] if file.sha256 else []
+    yield "weights: " + "; ".join(told + ([file.note] if file.note else []))
+    for source in file.sources:
+        how = "by hand" if isinstance(source, ManualMirror) else "automatic"
+        password = getattr(source, "password", None)
+        line = f"  from ({how}): {source.url}" + (f", password {password}" if password else "")
+        yield line + (f"; {source.note}" if source.note else "")
