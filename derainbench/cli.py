@@ -26,9 +26,11 @@ app = typer.Typer(
 data_app = typer.Typer(
     help="Data sets: fetch, add, verify, generate, audit for leaks.", no_args_is_help=True
 )
+weights_app = typer.Typer(help="Official weights: list, fetch.", no_args_is_help=True)
 config_app = typer.Typer(help="Benchmark configurations.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 metrics_app = typer.Typer(help="Parameter files of no-reference metrics.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
 app.add_typer(config_app, name="config")
 app.add_typer(metrics_app, name="metrics")
 
@@ -53,6 +55,11 @@ Inference = Annotated[
     str | None,
     typer.Option("--inference", help="tiled or whole; default: as the official code does."),
 ]
+AcceptNew = Annotated[
+    bool, typer.Option("--accept-new", help="Take files that differ from those first seen.")
+]
+Attempts = Annotated[int, typer.Option(help="Tries per file.", min=1)]
+SilentFor = Annotated[float, typer.Option(help="Seconds until a silent server is left.")]
 Quantise = Annotated[
     str | None,
     typer.Option("--quantise", help="round or truncate to 8 bits; default: as the official code."),
@@ -81,20 +88,19 @@ def one_of(value: str | None, choices: tuple[str, ...], option: str) -> None:
 
 @app.command()
 def models(
-    name: Annotated[str | None, typer.Argument(help="Show one model only.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show one model in full.")] = None,
     size: Annotated[int, typer.Option(help="Image side for MACs, pixels.", min=16)] = 256,
     out: Annotated[Path | None, typer.Option(help="Write CSV instead.")] = None,
 ) -> None:
-    """Names, parameters, MACs at a size, source, licence of weights."""
-    from derainbench.report.structure import model_table
+    """Every model: parameters, MACs, origin, licences, weights; one by name: its fact card."""
+    from derainbench.report import structure
 
-    table = model_table([name] if name else None, size)
     if out:
         from derainbench.files import write_text
 
-        write_text(out, table.to_csv(index=False))
+        write_text(out, structure.model_table([name] if name else None, size).to_csv(index=False))
     else:
-        typer.echo(table.to_markdown(index=False, floatfmt=".2f"))
+        typer.echo(structure.describe(name, size) if name else structure.overview(size))
 
 
 @data_app.command("list")
@@ -112,18 +118,21 @@ def data_fetch(
     name: SetName,
     root: Root = Path("data"),
     split: Splits = None,
-    accept_new: Annotated[
-        bool, typer.Option("--accept-new", help="Take files that differ from those first seen.")
-    ] = False,
-    attempts: Annotated[int, typer.Option(help="Tries per file.", min=1)] = 5,
-    timeout: Annotated[float, typer.Option(help="Seconds until a silent server is left.")] = 60,
+    accept_new: AcceptNew = False,
+    attempts: Attempts = 5,
+    timeout: SilentFor = 60,
 ) -> None:
     """Downloads a set, verifies it and lays it out as ROOT/NAME/SPLIT/{input,target}."""
     from derainbench.data.acquire import fetch
+
+    patience = _patience(attempts, timeout)
+    _echo_status(fetch(_wanted(name, root, split), patience=patience, accept_new=accept_new))
+
+
+def _patience(attempts: int, timeout: float):
     from derainbench.data.download import Patience
 
-    patience = Patience(attempts=attempts, connect=min(15, timeout), read=timeout)
-    _echo_status(fetch(_wanted(name, root, split), patience=patience, accept_new=accept_new))
+    return Patience(attempts=attempts, connect=min(15, timeout), read=timeout)
 
 
 @data_app.command("add")
@@ -264,6 +273,40 @@ def data_synthesise(
     from derainbench.data.synthesise import SynthesisPlan, synthesise
 
     synthesise(SynthesisPlan(rain, size, train, val, test, seed), out)
+
+
+WeightsRoot = Annotated[Path, typer.Option("--root", help="Weights root: ROOT/FOLDER/FILE.")]
+
+
+@weights_app.command("list")
+def weights_list(
+    model: Annotated[str | None, typer.Argument(help="Of one model only.")] = None,
+    root: WeightsRoot = Path("weights"),
+) -> None:
+    """The known weight files, and which of them are there."""
+    from derainbench.weights import overview
+
+    typer.echo(overview(root, model))
+
+
+@weights_app.command("fetch")
+def weights_fetch(
+    model: Annotated[str, typer.Argument(help="Model name; see `derainbench models`.")],
+    root: WeightsRoot = Path("weights"),
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Only those trained on this set.")
+    ] = None,
+    accept_new: AcceptNew = False,
+    attempts: Attempts = 5,
+    timeout: SilentFor = 60,
+) -> None:
+    """Downloads a model's weights, checks that they load, puts them into ROOT/FOLDER/FILE."""
+    from derainbench.weights import fetch
+
+    for line in fetch(
+        model, root, dataset=dataset, patience=_patience(attempts, timeout), accept_new=accept_new
+    ):
+        typer.echo(line)
 
 
 @app.command()

@@ -16,6 +16,9 @@ VERBS = [
     "data leaks",
     "data card",
     "data recomposite",
+    "weights",
+    "weights list",
+    "weights fetch",
     "train",
     "derain",
     "evaluate",
@@ -79,7 +82,7 @@ def test_wrong_usage_ends_with_2(cli, arguments, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("group", ["", "data", "config"])
+@pytest.mark.parametrize("group", ["", "data", "weights", "config"])
 def test_a_group_without_a_verb_shows_its_help(cli, group):
     done = cli(*group.split())
     assert done.code == 2

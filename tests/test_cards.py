@@ -1,0 +1,214 @@
+"""Every model has its fact card, every fact its form, every known digest its file."""
+
+import copy
+import inspect
+import subprocess
+import sys
+
+import pytest
+import yaml
+from helpers import ROOT, one_line
+
+from derainbench import cards, models
+from derainbench.config import PROTOCOL_NAMES
+from derainbench.errors import BenchError
+from derainbench.files import sha256
+from derainbench.report import structure
+
+NAMES = models.model_names()
+FILES = [(of.name, file) for of in cards.facts().values() for file in of.weights]
+WITH_DIGEST = [(name, file) for name, file in FILES if file.sha256]
+
+
+def place(value: object) -> str | None:
+    """Names a weight file in test names."""
+    return getattr(value, "name", None)
+
+
+EXAMPLE = {
+    "name": "x",
+    "title": "X",
+    "paper": {"authors": "A, B", "title": "T", "venue": "V", "year": 2020},
+    "code": {"repository": "r", "licence": "MIT", "licence_source": "LICENSE"},
+    "training": {"source": "s"},
+    "published_note": "none",
+    "weights_licence": "MIT",
+    "weights": [{"name": "x_set/x.pth", "sources": [{"kind": "http", "url": "http://u"}]}],
+    "sources": ["s"],
+}
+
+
+def changed(path: str, value: object) -> dict:
+    """The example with one value replaced, or removed by ``...``."""
+    values = node = copy.deepcopy(EXAMPLE)
+    *way, last = [int(p) if p.isdigit() else p for p in path.split(".")]
+    for part in way:
+        node = node[part]
+    if value is ...:
+        del node[last]
+    else:
+        node[last] = value
+    return values
+
+
+def test_every_model_has_a_card_and_every_card_a_model():
+    assert sorted(cards.facts()) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_names_its_model_as_the_registry_does(name):
+    assert cards.card(name).title == models.card(name).title
+
+
+def test_case_and_dashes_do_not_matter():
+    assert cards.card("ESDNet_ANN").name == "esdnet-ann"
+
+
+def test_an_unknown_model_is_answered_with_a_suggestion():
+    with pytest.raises(BenchError) as refused:
+        cards.card("restormr")
+    assert one_line(refused.value).endswith("(did you mean 'restormer'?)")
+
+
+def test_a_model_without_a_card_is_told_where_it_belongs(monkeypatch):
+    monkeypatch.setattr(cards, "facts", dict)
+    with pytest.raises(BenchError) as refused:
+        cards.card("prenet")
+    assert "derainbench/catalog/models/prenet.yaml" in one_line(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("titel", "X", "x.yaml: titel: unknown key (did you mean 'title'?)"),
+        ("title", ..., "x.yaml: title: Field required"),
+        ("paper.venu", "V", "x.yaml: paper.venu: unknown key (did you mean 'venue'?)"),
+        ("paper.arxiv", "1901.9", "x.yaml: paper.arxiv: String should match pattern"),
+        ("paper.doi", "http://doi.org/10.1/x", "x.yaml: paper.doi: String should match pattern"),
+        ("training.source", ..., "x.yaml: training.source: Field required"),
+        ("input", {"range": "0-2"}, "x.yaml: input.range: Input should be '0-1' or '0-255'"),
+        ("weights.0.name", "../x.pth", "x.yaml: weights.0.name: String should match pattern"),
+        ("weights.0.sha256", "abc", "x.yaml: weights.0.sha256: String should match pattern"),
+        ("weights.0.sources", [], "x.yaml: weights.0.sources: Tuple should have at least 1 item"),
+        ("weights.0.sources.0.kind", "ftp", "x.yaml: weights.0.sources.0: "),
+        ("weights", EXAMPLE["weights"] * 2, "x.yaml: weights: two files called x_set/x.pth"),
+        ("weights", [], "x.yaml: needs either weights or no_weights"),
+        ("no_weights", "lost", "x.yaml: needs either weights or no_weights"),
+        ("published_note", "", "x.yaml: without published_as, published_note must say why"),
+        ("sources", [], "x.yaml: sources: Tuple should have at least 1 item"),
+        ("name", "y", "x.yaml: name: is 'y'; the file must be y.yaml"),
+    ],
+)
+def test_a_wrong_card_is_refused_in_one_line(path, value, reason):
+    with pytest.raises(BenchError) as refused:
+        cards.parse(changed(path, value), "x.yaml")
+    assert one_line(refused.value).startswith(reason)
+
+
+def test_the_example_is_right_but_for_what_is_changed():
+    assert cards.parse(EXAMPLE, "x.yaml").citation == "A et al., V 2020"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_published_scores_are_found_or_their_absence_explained(name):
+    of = cards.card(name)
+    scores = cards.published_scores(of)
+    assert bool(scores) == bool(of.published_as), "published_as names no method of published.csv"
+
+
+@pytest.mark.parametrize("row", cards.published(), ids=lambda r: f"{r['method']}-{r['dataset']}")
+def test_a_published_score_has_numbers_protocol_and_source(row):
+    assert 5 < float(row["psnr"]) < 60 and 0 < float(row["ssim"]) < 1
+    assert row["protocol"] in (*PROTOCOL_NAMES, "unknown")
+    assert row["kind"] in ("first-hand", "first-hand weights", "second-hand", "third-party retrain")
+    assert row["source"] and None not in row
+
+
+def test_no_published_score_stands_twice():
+    rows = [tuple(row.values()) for row in cards.published()]
+    assert len(rows) == len(set(rows))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_is_in_the_catalogue(name):
+    recipe = cards.card(name).training.recipe
+    if not (ROOT / "derainbench" / "catalog" / "recipes" / f"{recipe}.yaml").is_file():
+        pytest.skip(f"no recipe '{recipe}' in the catalogue")
+
+
+def test_every_weight_file_has_a_place_of_its_own():
+    places = [file.name for _, file in FILES]
+    assert len(places) == len(set(places))
+
+
+@pytest.mark.parametrize(("name", "file"), FILES, ids=place)
+def test_the_model_takes_the_arguments_that_a_file_needs(name, file):
+    assert set(file.kwargs) <= set(inspect.signature(models.card(name).build).parameters)
+
+
+def test_the_configured_weights_are_known():
+    config = yaml.safe_load((ROOT / "config" / "real.yaml").read_text())
+    used = {(r["model"], r["weights"]) for r in config["runs"].values() if "weights" in r}
+    assert used and used <= {(name, file.name) for name, file in FILES}
+
+
+@pytest.mark.parametrize(("name", "file"), WITH_DIGEST, ids=place)
+def test_known_digests_are_those_of_the_official_files(name, file, shared):
+    path = shared / "weights" / file.name
+    if not path.is_file():
+        pytest.skip(f"no copy of {file.name} at hand")
+    assert file.sha256 == sha256(path)
+    models.load(name, path, file.kwargs)
+
+
+def test_every_official_file_at_hand_is_on_a_card(shared):
+    there = {p.relative_to(shared / "weights").as_posix() for p in shared.glob("weights/*/*.pth")}
+    assert there <= {file.name for _, file in WITH_DIGEST}
+
+
+def test_cards_are_read_without_torch():
+    script = "import sys, derainbench.cards as c; c.facts(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_card_is_printed_in_full(cli):
+    text = cli("models", "rescan", "--size", 64).stdout
+    of = cards.card("rescan")
+    for fact in (
+        of.paper.title, of.code.repository, of.code.licence_source, of.training.rate,
+        of.weights[0].sha256, of.weights[0].sources[0].url, "channel_order=bgr", "key 'net'",
+        "BGR in 0-1", "149,823 parameters", "published: Rain200H: 28.02 dB / 0.862 (matlab-double",
+        *of.notes, *of.sources,
+    ):  # fmt: skip
+        assert fact in text, fact
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_card_prints_an_empty_fact(name):
+    row = {"parameters": 1, "gmacs": 1.0, "size": "1x1", "spiking": False}
+    lines = list(structure._lines(cards.card(name), row))
+    assert all(lines) and not any("None" in line or line.endswith(": ") for line in lines)
+
+
+def test_the_table_has_origin_and_licences(cli, monkeypatch, tmp_path):
+    monkeypatch.setattr(structure, "model_names", lambda: ["prn_r", "rescan_lstm"])
+    text = cli("models", "--size", 64).stdout
+    for fact in ("PRN_r", "CVPR 2019", "21,123", "none stated", "3 automatic", "ECCV 2018", "MIT"):
+        assert fact in text, fact
+    assert cli("models", "--size", 64, "--out", tmp_path / "m.csv").code == 0
+    header = (tmp_path / "m.csv").read_text().splitlines()[0].split(",")
+    assert {"model", "parameters", "gmacs", "venue", "licence", "paper"} <= set(header)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_is_counted_at_a_size_that_it_does_not_take(name):
+    (row,) = structure.model_table([name], size=130).to_dict("records")
+    assert row["gmacs"] > 0 and row["size"] in (
+        "128x128",
+        "130x130",
+        "132x132",
+        "136x136",
+        "144x144",
+        "256x256",
+    )
