@@ -1,22 +1,29 @@
 """Bringing single files over the network: resumed, retried, checked.
 
-The transfer itself is gdown's, for plain HTTP and for Google Drive alike; what is added here is
-patience with failing servers, checksums, and errors that say what happened and what to do.
+gdown knows Google Drive's pages and folders. The transfer itself is made here, because a broken
+one may only go on if the server still has the file that it began with, also when another process
+goes on with it: gdown cannot tell, and would join halves of two versions.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import gdown
 import requests
+import urllib3
+from gdown.download import get_url_from_gdrive_confirmation
 from gdown.exceptions import DownloadError, FileURLRetrievalError
+from gdown.parse_url import parse_url
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from derainbench.errors import BenchError
@@ -25,6 +32,12 @@ from derainbench.progress import TransferReporter
 # Statuses after which the same server may well answer in a moment.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<!--")
+# gdown's: Google Drive answers this browser with the pages that gdown can read.
+_AGENT = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_10_1) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/39.0.2171.95 Safari/537.36"
+)
+_CHUNK = 1 << 16
 
 
 class MirrorError(BenchError):
@@ -52,8 +65,8 @@ def download(
 ) -> str:
     """Brings a file; a stopped or broken transfer goes on where it was.
 
-    Bytes gather in ``<target name>XXXXXXXX.part`` beside the target, which appears when all are
-    there and the checksum is right.
+    Bytes gather in ``.<target name>.part`` beside the target, which appears when all are there and
+    the checksum is right.
 
     Args:
         url: http(s) address, Google Drive's included.
@@ -65,33 +78,67 @@ def download(
         SHA-256 of the file.
 
     Raises:
-        MirrorError: if this source cannot give the file: unreachable, missing, a web page in
-            place of a file, or another content than expected.
+        MirrorError: if this source cannot give the file: unreachable, missing, a web page or
+            nothing in place of a file, or another content than expected.
         BenchError: for a full disk or an unwritable folder.
     """
     patience = patience or Patience()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.is_file():
-        found = _digest(target)
-        if sha256 in (None, found):
-            return found
-        target.unlink()  # an older version, or a damaged file
-    incoming = target.with_name(f".{target.name}.incoming")
     try:
-        found = _retrying(patience)(_attempt, url, incoming, patience)
-        _refuse_web_page(incoming, url)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_file():
+            found = _digest(target)
+            if sha256 in (None, found):
+                return found
+            target.unlink()  # an older version, or a damaged file
+        part = _Part(target)
+        _retrying(patience)(_attempt, url, part, patience)
+        found = _digest(part.data)
+        if fault := _fault(part.data, found, sha256):
+            part.drop()
+            raise MirrorError(f"{url}: {fault}")
+        part.data.replace(target)
+        part.note.unlink()
+    except requests.RequestException as error:
+        raise MirrorError(f"{url}: {_reason(error, patience)}") from error
     except OSError as error:
-        if isinstance(error, requests.RequestException):
-            raise MirrorError(f"{url}: {_reason(error, patience)}") from error
         raise _disk_error(error, target) from error
-    if sha256 not in (None, found):
-        incoming.unlink()
-        raise MirrorError(
-            f"{url}: wrong checksum: sha256 {found[:16]}… instead of {sha256[:16]}…; the file is "
-            "damaged or another version and was deleted"
-        )
-    incoming.replace(target)
     return found
+
+
+class _Part:
+    """A file that is coming in, and beside it a note of what it is a part of."""
+
+    def __init__(self, target: Path) -> None:
+        self.name = target.name
+        self.data = target.with_name(f".{target.name}.part")
+        self.note = target.with_name(f".{target.name}.part.json")
+
+    def known(self, url: str) -> dict[str, Any]:
+        """What is noted of the file at this address: validator and size; empty for nothing."""
+        try:
+            note = json.loads(self.note.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return note if note["url"] == url and self.data.is_file() else {}
+
+    def begin(self, url: str, response: requests.Response) -> dict[str, Any]:
+        """Starts over with the file that a server is about to send."""
+        self.drop()
+        size = response.raw.length_remaining
+        note = {"url": url, "validator": _validator(response), "size": size}
+        self.note.write_text(json.dumps(note), encoding="utf-8")
+        return note
+
+    def drop(self) -> None:
+        """Forgets all that has come in; data first: they are nothing without the note."""
+        self.data.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+
+def _validator(response: requests.Response) -> str | None:
+    """What tells versions of a file apart: its entity tag, else its date."""
+    tag = response.headers.get("ETag")
+    return response.headers.get("Last-Modified") if not tag or tag.startswith("W/") else tag
 
 
 def _retrying(patience: Patience) -> Retrying:
@@ -103,36 +150,81 @@ def _retrying(patience: Patience) -> Retrying:
     )
 
 
-def _attempt(url: str, target: Path, patience: Patience) -> str:
-    if target.is_file():  # all bytes had arrived when an earlier call was stopped
-        return _digest(target)
-    hasher = hashlib.sha256()
-    with TransferReporter(f"download {urlsplit(url).path.rsplit('/', 1)[-1]}") as reporter:
-        try:
-            gdown.download(
-                url,
-                str(target),
-                quiet=True,
-                use_cookies=False,  # they would be kept in the user's home folder
-                resume=True,
-                hasher=hasher,
-                progress=reporter.update,
-                timeout=(patience.connect, patience.read),
-            )
-        except FileURLRetrievalError as error:
-            raise MirrorError(
-                f"{url}: Google Drive gives a web page in place of the file (its download quota "
-                "is used up, or the file is private); try again in a day, or download it in a "
-                "browser"
-            ) from error
-        except DownloadError as error:
-            if "byte range" in str(error) or "multiple temporary files" in str(error):
-                _forget_partial(target)  # this server cannot resume: start over
-            raise _Broken(str(error).splitlines()[0]) from error
-        except KeyError as error:
-            # gdown looks up headers that a broken server leaves out.
-            raise _Broken(f"answer without header {error}") from error
-    return hasher.hexdigest()
+def _attempt(url: str, part: _Part, patience: Patience) -> None:
+    """Asks once for the bytes that are missing."""
+    note = part.known(url)
+    have = part.data.stat().st_size if note else 0
+    if note and have == note["size"]:
+        return  # all bytes had arrived when an earlier call was stopped
+    wish = {"Accept-Encoding": "identity"}
+    if have and note["validator"]:
+        wish |= {"Range": f"bytes={have}-", "If-Range": note["validator"]}
+    with requests.Session() as session, _answer(session, url, wish, patience) as response:
+        if response.status_code == 200:
+            note, have = part.begin(url, response), 0
+        elif response.status_code not in (206, 416):
+            raise requests.HTTPError(response=response)
+        elif not _goes_on(response, have, note):
+            part.drop()
+            raise _Broken("the server sends another part than asked for")
+        with TransferReporter(f"download {part.name}") as reporter, open(part.data, "ab") as sink:
+            for chunk in _body(response):
+                sink.write(chunk)
+                have += len(chunk)
+                reporter.update(have, note["size"])
+    if note["size"] not in (None, have):
+        raise _Broken(f"{have} of {note['size']} bytes")
+
+
+def _answer(
+    session: requests.Session, url: str, wish: dict[str, str], patience: Patience
+) -> requests.Response:
+    """A server's answer; Google Drive's questions in between are answered."""
+    session.headers["User-Agent"] = _AGENT
+    get = partial(session.get, stream=True, timeout=(patience.connect, patience.read))
+    drive_id, _ = parse_url(url)
+    if not drive_id:
+        return get(url, headers=wish)
+    direct = f"https://drive.google.com/uc?id={drive_id}"
+    response = get(direct)
+    try:
+        if response.ok and "Content-Disposition" not in response.headers:
+            # Too large for Google's virus scan: a page with a form asks whether to go on.
+            direct = get_url_from_gdrive_confirmation(response.text)
+        elif not response.ok or "Range" not in wish:
+            return response
+        response.close()
+        response = get(direct, headers=wish)
+        if response.ok and "Content-Disposition" not in response.headers:
+            raise FileURLRetrievalError("a page again")
+        return response
+    except (FileURLRetrievalError, KeyError) as error:
+        raise MirrorError(
+            f"{url}: Google Drive gives a web page in place of the file (its download quota is used "
+            "up, or the file is private); try again in a day, or download it in a browser"
+        ) from error
+
+
+def _goes_on(response: requests.Response, have: int, note: dict[str, Any]) -> bool:
+    """Whether an answer is the rest of the very file that was noted."""
+    span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", ""))
+    return (
+        bool(note)
+        and span is not None
+        and int(span[1]) == have
+        and (note["size"] is None or int(span[2]) == note["size"] - 1)
+        and _validator(response) in (None, note["validator"])
+    )
+
+
+def _body(response: requests.Response) -> Iterator[bytes]:
+    """The bytes as they are sent; faults of the network become ours, those of the disk do not."""
+    try:
+        yield from response.raw.stream(_CHUNK, decode_content=False)
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise _Broken("the connection was lost") from error
 
 
 class _Broken(requests.RequestException):
@@ -154,7 +246,7 @@ def _passing(error: BaseException) -> bool:
 
 
 def _reason(error: requests.RequestException, patience: Patience) -> str:
-    tries = f"after {patience.attempts} tries"
+    tries = f"after {patience.attempts} {'try' if patience.attempts == 1 else 'tries'}"
     match error:
         case requests.HTTPError(response=response) if response is not None:
             again = f" {tries}" if response.status_code in _PASSING else ""
@@ -182,20 +274,23 @@ def _disk_error(error: OSError, target: Path) -> BenchError:
     return BenchError(f"{target.parent}: cannot be written ({error.strerror or error})")
 
 
-def _refuse_web_page(file: Path, url: str) -> None:
+def _fault(file: Path, found: str, sha256: str | None) -> str | None:
+    """Why a file that came in whole is not what was asked for."""
     with open(file, "rb") as stream:
-        start = stream.read(512).lstrip().lower()
+        start = stream.read(512).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith(_HTML_STARTS):
-        file.unlink()
-        raise MirrorError(
-            f"{url}: gives a web page in place of the file (a log-in, a quota notice, or the file "
-            "is gone); open the address in a browser to see which"
+        return (
+            "gives a web page in place of the file (a log-in, a quota notice, or the file is "
+            "gone); open the address in a browser to see which"
         )
-
-
-def _forget_partial(target: Path) -> None:
-    for part in target.parent.glob(f"{target.name}????????.part"):
-        part.unlink()
+    if file.stat().st_size == 0:
+        return "gives an empty file"
+    if sha256 not in (None, found):
+        return (
+            f"wrong checksum: sha256 {found[:16]}… instead of {sha256[:16]}…; the file is damaged "
+            "or another version and was deleted"
+        )
+    return None
 
 
 def _digest(path: Path) -> str:
@@ -216,7 +311,7 @@ def drive_folder(folder_id: str, patience: Patience | None = None) -> list[tuple
     url = f"https://drive.google.com/drive/folders/{folder_id}"
     try:
         found = _retrying(patience)(_list_folder, folder_id, patience)
-    except (DownloadError, FileURLRetrievalError) as error:
+    except DownloadError as error:
         raise MirrorError(f"{url}: cannot be listed ({str(error).splitlines()[0]})") from error
     except requests.RequestException as error:
         raise MirrorError(f"{url}: {_reason(error, patience)}") from error
@@ -226,11 +321,17 @@ def drive_folder(folder_id: str, patience: Patience | None = None) -> list[tuple
 
 
 def _list_folder(folder_id: str, patience: Patience) -> list[Any]:
-    return gdown.download_folder(
-        id=folder_id,
-        quiet=True,
-        use_cookies=False,
-        skip_download=True,
-        output=os.devnull,  # nothing is written: only joined in front of local_path
-        timeout=(patience.connect, patience.read),
-    )
+    try:
+        return gdown.download_folder(
+            id=folder_id,
+            quiet=True,
+            use_cookies=False,  # they would be kept in the user's home folder
+            skip_download=True,
+            output=os.devnull,  # nothing is written: only joined in front of local_path
+            timeout=(patience.connect, patience.read),
+        )
+    except DownloadError as error:
+        status = re.search(r"status code (\d+)", str(error))
+        if status and int(status[1]) in _PASSING:
+            raise _Broken(f"status {status[1]}") from error
+        raise
