@@ -47,6 +47,8 @@ class FirstSeen:
         """
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         with FileLock(self.path.with_name(f".{self.path.name}.lock")):
+            for leftover in self.path.parent.glob(f".{self.path.stem}.*.json"):
+                leftover.unlink()  # of killed processes
             known = self._read()
             for url, facts in digests.items():
                 if known.get(url, {}).get("sha256") != facts["sha256"]:
@@ -55,10 +57,11 @@ class FirstSeen:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
-            return json.loads(self.path.read_text(encoding="utf-8"))
+            known = json.loads(self.path.read_text(encoding="utf-8"))
+            return {url: {"sha256": facts["sha256"], **facts} for url, facts in known.items()}
         except FileNotFoundError:
             return {}
-        except (OSError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
             raise BenchError(
                 f"{self.path}: cannot be read; repair it, or delete it to start anew"
             ) from error

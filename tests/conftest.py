@@ -8,12 +8,13 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from bad_server import BadServer, serving, stand_in_for_google
 from helpers import Done, noise, save
 from safetensors.torch import save_file
 
@@ -85,3 +86,27 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Done(ended.value.code or 0, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[BadServer]:
+    """A server on this machine that misbehaves as told; no proxy stands before it."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def google(
+    server: BadServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[BadServer]:
+    """The server in Google Drive's place; at the end the home folder is still empty."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    # gdown named it when it was imported.
+    cookies = str(home / ".cache" / "gdown" / "cookies.txt")
+    monkeypatch.setattr(sys.modules["gdown.download"], "DEFAULT_COOKIES_FILE", cookies)
+    stand_in_for_google(server, monkeypatch)
+    yield server
+    assert list(home.iterdir()) == []

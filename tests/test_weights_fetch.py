@@ -128,7 +128,7 @@ def code_inside(tmp_path) -> bytes:
     ("content", "reason"),
     [
         (GOOD[: len(GOOD) // 2], "damaged or truncated weight file"),
-        (b"", "damaged or truncated weight file"),
+        (b"", "gives an empty file"),
         (b"<!DOCTYPE html><html>log in</html>", "gives a web page in place of the file"),
         (b"404: Not Found", "not a PyTorch weight file, or a damaged one"),
         (saved("ddn"), "does not fit ProgressiveNet"),
@@ -172,7 +172,7 @@ def test_a_missing_file_and_a_dead_server_are_told_apart(offer, call, site):
     offer({"sources": [{"kind": "http", "url": url} for url in urls]})
     said = refusal_after_progress(call())
     assert "none.pth: the server answers 404" in said
-    assert "a.pth: no connection after 1 tries" in said
+    assert "a.pth: no connection after 1 try" in said
 
 
 def test_a_file_that_changed_at_its_address_is_refused_until_told(offer, call, root):

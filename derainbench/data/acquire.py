@@ -21,7 +21,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from derainbench.data import layouts
-from derainbench.data.archives import has_archive_name, is_archive, unpack
+from derainbench.data.archives import (
+    NeedsAPerson,
+    has_archive_name,
+    is_archive,
+    is_usable,
+    unpack,
+)
 from derainbench.data.catalogue import (
     DatasetEntry,
     DriveFile,
@@ -38,6 +44,7 @@ from derainbench.firstseen import FirstSeen
 from derainbench.progress import Reporter
 
 LOCK_FILE = "data.lock.json"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,10 @@ class Wanted:
         """The splits wanted, by name."""
         return self.splits or tuple(self.entry.splits)
 
-    def verify(self, folder: Path, out: Path | None = None) -> dict[str, Any]:
-        """Checks a folder against what is wanted."""
-        return verify(folder, self.entry, subset=self.subset, splits=self.splits, out=out)
+    def verify(self, folder: Path, out: Path, splits: Sequence[str] = ()) -> dict[str, Any]:
+        """Checks a folder against what is wanted, or against some of its splits alone."""
+        splits = splits or self.splits
+        return verify(folder, self.entry, subset=self.subset, splits=splits, out=out)
 
     def hidden(self, what: str) -> Path:
         """A working folder of this set."""
@@ -105,6 +113,7 @@ def fetch(
         )
     with _alone(wanted):
         if present := _present(wanted):
+            shutil.rmtree(wanted.hidden("downloads"), ignore_errors=True)
             return present
         failures: list[str] = []
         missing = list(wanted.all_splits)
@@ -114,22 +123,20 @@ def fetch(
                 if isinstance(mirror, ManualMirror) or not useful:
                     continue
                 downloads = wanted.hidden("downloads") / str(number)
-                assume = _holds(mirror)[0] if len(_holds(mirror)) == 1 else None
                 try:
-                    digests = _download(wanted, mirror, downloads, patience, accept_new)
-                    plan = _plan_of_mirror(wanted, mirror, downloads, stage, useful, assume)
+                    sources, digests = _download(wanted, mirror, downloads, patience, accept_new)
+                    facts = _take_from(wanted, mirror, sources, downloads, stage, useful)
                 except MirrorError as error:
                     failures.append(str(error))
                     print(f"fetch {wanted.entry.name}: {error}", file=sys.stderr, flush=True)
                     continue
                 wanted.first_seen.remember(digests)
-                _take_over(plan, stage)
-                missing = [s for s in missing if not plan.count(s)]
+                missing = [s for s in missing if s not in facts["splits"]]
                 if not missing:
                     break
             if missing:
                 raise BenchError(_how_by_hand(wanted, missing, failures))
-            facts = _finish(wanted, stage)
+            stage.rename(wanted.folder)
         shutil.rmtree(wanted.hidden("downloads"), ignore_errors=True)
         return facts
 
@@ -159,7 +166,14 @@ def add(wanted: Wanted, sources: Sequence[Path], *, assume: str | None = None) -
             plan = _unpacked_plan(wanted, sources, stage, wanted.all_splits, assume)
             _refuse_wrong_counts(wanted, plan)  # before hours of copying and verifying
             _take_over(plan, stage)
-            return _finish(wanted, stage)
+            found = wanted.verify(stage, out=stage)
+            if (fault := _fault(wanted, found)) and not wanted.accept:
+                raise BenchError(
+                    f"{wanted.entry.name}: {fault}; a part of the set is taken with --subset, "
+                    "another version with --accept-deviations"
+                )
+            stage.rename(wanted.folder)
+            return found
 
 
 @contextmanager
@@ -201,13 +215,20 @@ def _disk(root: Path) -> Iterator[None]:
     """Says what to do when the disk is full or the folder is not ours."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except (OSError, BenchError) as error:
+        if _is_disk_full(error):
             raise BenchError(
                 f"{root}: no space left; nothing half-written stays; free some and run again "
                 "(downloads are kept)"
             ) from error
+        if isinstance(error, BenchError):
+            raise
         raise BenchError(f"{error.filename or root}: {error.strerror or error}") from error
+
+
+def _is_disk_full(error: Exception) -> bool:
+    cause = error.__cause__ if isinstance(error, BenchError) else error
+    return isinstance(cause, OSError) and cause.errno in _DISK_FULL
 
 
 @contextmanager
@@ -226,8 +247,14 @@ def _present(wanted: Wanted) -> dict[str, Any] | None:
     """The facts of a set that is there already; one without facts is verified first."""
     facts = wanted.folder / "dataset.json"
     if facts.is_file():
-        found = json.loads(facts.read_text(encoding="utf-8"))
-        if lacking := [s for s in wanted.all_splits if s not in found["splits"]]:
+        try:
+            found = json.loads(facts.read_text(encoding="utf-8"))
+            lacking = [s for s in wanted.all_splits if s not in found["splits"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BenchError(
+                f"{facts}: cannot be read; delete it and run again: the set is verified anew"
+            ) from error
+        if lacking:
             raise BenchError(
                 f"{wanted.folder}: is there, but without {' and '.join(lacking)}; move it away and "
                 "fetch again"
@@ -235,8 +262,15 @@ def _present(wanted: Wanted) -> dict[str, Any] | None:
         return found
     if not wanted.folder.exists() or not any(wanted.folder.iterdir()):
         return None
-    _refuse(wanted, wanted.verify(wanted.folder))
-    return wanted.verify(wanted.folder, out=wanted.folder)
+    with _stage(wanted) as stage:
+        found = wanted.verify(wanted.folder, out=stage)
+        if fault := _fault(wanted, found):
+            raise BenchError(
+                f"{wanted.folder}: is there, but {fault}; move it away and fetch again"
+            )
+        for file in sorted(stage.iterdir(), key=lambda f: f.name == facts.name):
+            file.replace(wanted.folder / file.name)  # dataset.json last: it stands for the whole
+    return found
 
 
 def _holds(mirror: Mirror) -> tuple[str, ...]:
@@ -249,31 +283,20 @@ def _download(
     folder: Path,
     patience: Patience | None,
     accept_new: bool,
-) -> dict[str, dict[str, Any]]:
-    """Brings a mirror's files; gives their digests by address."""
+) -> tuple[list[Path], dict[str, dict[str, Any]]]:
+    """Brings a mirror's files; gives where to look for images, and digests by address."""
     match mirror:
         case DriveFolder():
-            files = [
-                (
-                    folder / _safe_relative(path, mirror.url),
-                    DriveFile(kind="gdrive-file", id=i, name=path),
-                )
-                for path, i in drive_folder(mirror.id, patience)
-            ]
-            files = [
-                (path, file)
-                for path, file in files
-                if has_archive_name(path.name) or path.suffix.lower() in EXTENSIONS
-            ]
-            if not files:
-                raise MirrorError(f"{mirror.url}: holds neither archives nor images")
+            files = _files_of_folder(mirror, folder, patience)
+            sources = [folder]
         case DriveFile():
-            files = [(folder / mirror.name, mirror)]
+            files = {folder / mirror.name: mirror}
+            sources = list(files)
         case HttpMirror():
-            name = PurePosixPath(mirror.url.split("?")[0]).name
-            files = [(folder / name, mirror)]
+            files = {folder / PurePosixPath(mirror.url.split("?")[0]).name: mirror}
+            sources = list(files)
     digests = {}
-    for path, file in files:
+    for path, file in files.items():
         expected = file.sha256 or (None if accept_new else wanted.first_seen.sha256(file.url))
         try:
             found = download(file.url, path, sha256=expected, patience=patience)
@@ -285,39 +308,67 @@ def _download(
                 ) from error
             raise
         digests[file.url] = {"sha256": found, "bytes": path.stat().st_size}
-    return digests
+    return sources, digests
 
 
-def _safe_relative(path: str, url: str) -> Path:
-    relative = PurePosixPath(path.replace("\\", "/"))
-    if relative.is_absolute() or ".." in relative.parts:
-        raise MirrorError(f"{url}: refused: '{path}' points outside the target folder")
-    return Path(*relative.parts)
+def _files_of_folder(
+    mirror: DriveFolder, folder: Path, patience: Patience | None
+) -> dict[Path, DriveFile]:
+    """Where the archives and images of a Google Drive folder go."""
+    files: dict[Path, DriveFile] = {}
+    for name, identity in drive_folder(mirror.id, patience):
+        path = PurePosixPath(name.replace("\\", "/"))
+        hidden = any(part.startswith(".") for part in path.parts)
+        if hidden or not (has_archive_name(name) or path.suffix.lower() in EXTENSIONS):
+            continue
+        if path.is_absolute() or ".." in path.parts or not is_usable(path):
+            raise MirrorError(f"{mirror.url}: refused: {name!r} is no usable file name")
+        if folder / path in files:  # as Drive allows; which one is meant?
+            raise MirrorError(f"{mirror.url}: refused: holds {name!r} twice")
+        files[folder / path] = DriveFile(kind="gdrive-file", id=identity, name=name)
+    if not files:
+        raise MirrorError(f"{mirror.url}: holds neither archives nor images")
+    return files
 
 
-def _plan_of_mirror(
+def _take_from(
     wanted: Wanted,
     mirror: Mirror,
+    sources: Sequence[Path],
     downloads: Path,
     stage: Path,
     splits: Sequence[str],
-    assume: str | None,
-) -> layouts.Plan:
-    """Unpacks and pairs up what a mirror gave; its files go if they are of no use.
+) -> dict[str, Any]:
+    """Lays out and verifies what a mirror gave of some splits; its files go if they are no use.
+
+    Returns:
+        The ``dataset.json`` of all that the stage holds by now.
 
     Raises:
         MirrorError: if they are not the set, so that the next mirror is tried.
     """
+    holds = _holds(mirror)
     try:
-        plan = _unpacked_plan(wanted, [downloads], stage, splits, assume)
-    except BenchError as error:
-        shutil.rmtree(downloads)
+        plan = _unpacked_plan(wanted, sources, stage, splits, holds[0] if len(holds) == 1 else None)
+        for split in splits:
+            count, expected = plan.count(split), wanted.entry.splits[split].images
+            if expected and count not in (0, expected) and not wanted.subset:
+                raise BenchError(f"holds {count} images for {split}, not {expected}")
+        _take_over(plan, stage)
+        there = [s for s in wanted.all_splits if (stage / s).is_dir()]
+        found = wanted.verify(stage, out=stage, splits=there)
+        if fault := _fault(wanted, found):
+            raise BenchError(fault)
+    except NeedsAPerson as error:
         raise MirrorError(f"{mirror.url}: {error}") from error
-    for split in splits:
-        count, expected = plan.count(split), wanted.entry.splits[split].images
-        if expected and count not in (0, expected) and not wanted.subset:
-            raise MirrorError(f"{mirror.url}: holds {count} images for {split}, not {expected}")
-    return plan
+    except BenchError as error:
+        if _is_disk_full(error):
+            raise
+        shutil.rmtree(downloads)
+        for split in splits:
+            shutil.rmtree(stage / split, ignore_errors=True)
+        raise MirrorError(f"{mirror.url}: {error}") from error
+    return found
 
 
 def _unpacked_plan(
@@ -328,29 +379,44 @@ def _unpacked_plan(
     assume: str | None,
 ) -> layouts.Plan:
     """Unpacks the archives among the sources and pairs everything up."""
-    shutil.rmtree(stage / ".unpacked", ignore_errors=True)
+    shutil.rmtree(stage / ".unpacked", ignore_errors=True)  # of another mirror
     roots: list[Path] = []
     room = int(wanted.entry.unpacked_gb * 1e9)
     for source in sources:
-        inside = sorted(source.rglob("*")) if source.is_dir() else [source]
-        archives = [f for f in inside if f.is_file() and is_archive(f)]
+        inside = _files_below(source)
+        # Only a file that was named is judged by what it holds: a folder may well have a .docx.
+        archives = [
+            f for f in inside if has_archive_name(f.name) or (f == source and is_archive(f))
+        ]
         for archive in archives:
             # The archive's name may be all that says which split it holds.
             name = archive.name.split(".")[0]
             folder = stage / ".unpacked" / str(len(roots)) / name
             left = unpack(archive, folder, room)
+            room -= sum(f.stat().st_size for f in _files_below(folder))
             if left:
                 print(f"{archive.name}: {left} files that are no images left out", file=sys.stderr)
             roots.append(folder)
-        if any(f.suffix.lower() in EXTENSIONS and f.is_file() for f in inside):
+        if any(f.suffix.lower() in EXTENSIONS for f in inside):
             roots.append(source)
         elif not archives:
             raise BenchError(f"{source}: holds neither images nor archives")
     return layouts.plan(roots, wanted.entry, splits, assume)
 
 
+def _files_below(source: Path) -> list[Path]:
+    """All files below a folder (or the file itself), sorted, hidden ones apart."""
+    if source.is_file():
+        return [source]
+    return [
+        path
+        for path in sorted(source.rglob("*"))
+        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(source).parts)
+    ]
+
+
 def _take_over(plan: layouts.Plan, stage: Path) -> None:
-    """Lays the planned images into ``stage/<split>/{input,target}``."""
+    """Lays the planned images into ``stage/<split>/{input,target}``; what is left over goes."""
     with Reporter("arrange", len(plan.pairs)) as reporter:
         for pair in plan.pairs:
             folder = stage / pair.split
@@ -361,6 +427,7 @@ def _take_over(plan: layouts.Plan, stage: Path) -> None:
                 if pair.target:
                     _take(pair.target, folder / "target", pair.target_stem, stage)
             reporter.advance()
+    shutil.rmtree(stage / ".unpacked", ignore_errors=True)
 
 
 def _take(source: Path, folder: Path, stem: str, stage: Path) -> None:
@@ -381,15 +448,6 @@ def _take_halves(pair: layouts.PlannedPair, folder: Path) -> None:
     write_png(folder / "target" / f"{pair.target_stem}.png", clean)
 
 
-def _finish(wanted: Wanted, stage: Path) -> dict[str, Any]:
-    """Verifies what was built and puts it in place."""
-    shutil.rmtree(stage / ".unpacked", ignore_errors=True)
-    found = wanted.verify(stage, out=stage)
-    _refuse(wanted, found)
-    stage.rename(wanted.folder)
-    return found
-
-
 def _refuse_wrong_counts(wanted: Wanted, plan: layouts.Plan) -> None:
     if wanted.accept:
         return
@@ -403,16 +461,17 @@ def _refuse_wrong_counts(wanted: Wanted, plan: layouts.Plan) -> None:
             )
 
 
-def _refuse(wanted: Wanted, found: dict[str, Any]) -> None:
+def _fault(wanted: Wanted, found: dict[str, Any]) -> str | None:
+    """Why a folder is not what it should be; None if it is."""
     failed = [c for c in found["checks"] if c["verdict"] == "fail"]
-    if failed and not wanted.accept:
-        first = failed[0]
-        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        raise BenchError(
-            f"{wanted.entry.name}: not the real thing: {first['split']}: {first['check']}: expected "
-            f"{first['expected']}, found {first['found']}{more}; a part of the set is taken with "
-            "--subset, another version with --accept-deviations"
-        )
+    if not failed:
+        return None
+    first = failed[0]
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return (
+        f"not the real thing: {first['split']}: {first['check']}: expected {first['expected']}, "
+        f"found {first['found']}{more}"
+    )
 
 
 def _how_by_hand(wanted: Wanted, missing: Sequence[str], failures: Sequence[str]) -> str:

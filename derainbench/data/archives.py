@@ -7,19 +7,22 @@ true copy can have) is refused whole.
 
 from __future__ import annotations
 
-import lzma
+import errno
+import shutil
 import stat
 import tarfile
+import threading
 import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any
 
 import py7zr
 import rarfile
+from py7zr.exceptions import PasswordRequired, UnsupportedCompressionMethodError
+from py7zr.io import Py7zIO, WriterFactory
 
 from derainbench.data.images import EXTENSIONS
 from derainbench.errors import BenchError
@@ -29,7 +32,14 @@ ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".r
 MAX_MEMBERS = 200_000
 # Photographs hardly compress; a member that shrinks more than this is no photograph.
 MAX_RATIO = 200
+# Bytes that every file system takes, with a little added to the name while a file comes in.
+_MAX_NAME, _MAX_PATH = 240, 1000
 _CHUNK = 1 << 20
+_BY_HAND = "unpack it yourself and add the folder"
+
+
+class NeedsAPerson(BenchError):
+    """An archive that may be fine, but that this program cannot unpack."""
 
 
 Archive = zipfile.ZipFile | tarfile.TarFile | rarfile.RarFile | py7zr.SevenZipFile
@@ -67,8 +77,9 @@ def _kind(path: Path) -> str | None:
         ("rar", rarfile.is_rarfile),
         ("tar", tarfile.is_tarfile),
     ):
-        if test(path):
-            return kind
+        with suppress(Exception):  # of the libraries, on contents that they did not expect
+            if test(path):
+                return kind
     return None
 
 
@@ -84,86 +95,163 @@ def unpack(archive: Path, out: Path, max_bytes: int) -> int:
         Number of files that were left in the archive because they are no images.
 
     Raises:
-        BenchError: for an archive that is damaged, encrypted, unsafe or too large.
+        NeedsAPerson: for an archive that is locked, or packed in a way that is not known here.
+        BenchError: for an archive that is damaged, unsafe or too large.
     """
-    with _readable(archive), _opened(archive, max_bytes) as file:
+    with _readable(archive), _opened(archive) as file:
+        _refuse_locked(file)
         wanted, left = _checked(_listing(file), archive, max_bytes)
         if not wanted:
             raise BenchError(f"{archive}: holds no image ({', '.join(sorted(EXTENSIONS))})")
-        if isinstance(file, py7zr.SevenZipFile):  # its members can only be read all in one go
-            file.reset()
-            file.extract(out, targets=[m.name for _, m in wanted])
-            return left
         with Reporter(f"unpack {archive.name}", len(wanted)) as reporter:
-            budget = max_bytes
-            for path, member in wanted:
-                target = out / path
-                target.parent.mkdir(parents=True, exist_ok=True)
+            writers = _Writers(archive, out, max_bytes, reporter)
+            if isinstance(file, py7zr.SevenZipFile):  # its members can only be read all in one go
+                file.reset()
+                file.extract(targets=[m.name for _, m in wanted], factory=writers)
+                return left
+            for _, member in wanted:
                 with _member_stream(file, member) as source:
-                    budget -= _copy(source, target, budget, archive)
-                reporter.advance()
+                    writer = writers.create(member.name)
+                    with writer:
+                        shutil.copyfileobj(source, writer, _CHUNK)
+        if isinstance(file, tarfile.TarFile):
+            _refuse_open_end(file)
     return left
 
 
 def _checked(
-    members: list[_Member], archive: Path, max_bytes: int
+    members: Iterable[_Member], archive: Path, max_bytes: int
 ) -> tuple[list[tuple[PurePosixPath, _Member]], int]:
-    if len(members) > MAX_MEMBERS:
-        raise BenchError(f"{archive}: holds {len(members)} entries, more than {MAX_MEMBERS}")
-    wanted, seen, left, total = [], set(), 0, 0
-    for member in members:
+    wanted: dict[str, tuple[PurePosixPath, _Member]] = {}
+    folders: set[str] = set()
+    left = total = 0
+    for number, member in enumerate(members):
+        if number == MAX_MEMBERS:
+            raise BenchError(f"{archive}: refused: holds more than {MAX_MEMBERS} entries")
         path = _safe(member.name, archive)
         if member.folder:
+            folders.add(str(path).lower())
             continue
         if not member.regular:
-            raise BenchError(f"{archive}: refused: '{member.name}' is a link or a device")
+            raise BenchError(f"{archive}: refused: {_shown(member.name)} is a link or a device")
         if path.suffix.lower() not in EXTENSIONS or _is_clutter(path):
             left += 1
             continue
+        if not is_usable(path):
+            raise BenchError(f"{archive}: refused: {_shown(member.name)} is no usable file name")
         key = str(path).lower()  # two of these would be one file on some systems
-        if key in seen:
-            raise BenchError(f"{archive}: refused: holds '{member.name}' twice")
-        seen.add(key)
+        if key in wanted:
+            raise BenchError(f"{archive}: refused: holds {_shown(member.name)} twice")
         total += member.size
         if member.packed and member.size > MAX_RATIO * max(member.packed, 1024):
             raise BenchError(
-                f"{archive}: refused: '{member.name}' would grow {member.size // member.packed} "
-                "times, which no photograph does"
+                f"{archive}: refused: {_shown(member.name)} would grow "
+                f"{member.size // member.packed} times, which no photograph does"
             )
-        wanted.append((path, member))
+        wanted[key] = path, member
+        folders |= {str(parent).lower() for parent in path.parents}
+    if both := sorted(folders & wanted.keys()):
+        raise BenchError(f"{archive}: refused: {_shown(both[0])} is both a file and a folder")
     if total > max_bytes:
         raise _too_large(archive, max_bytes)
-    return wanted, left
+    return list(wanted.values()), left
 
 
 def _safe(name: str, archive: Path) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
-    drive = len(path.parts) > 0 and path.parts[0].endswith(":")
-    if path.is_absolute() or drive or ".." in path.parts or "\0" in name:
-        raise BenchError(f"{archive}: refused: '{name}' points outside the target folder")
+    if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
+        raise BenchError(f"{archive}: refused: {_shown(name)} points outside the target folder")
     return path
+
+
+def is_usable(path: PurePosixPath) -> bool:
+    """Whether every file system takes a name, and every message can show it in one line."""
+    name = str(path)
+    return (
+        name.isprintable()
+        and len(name.encode()) <= _MAX_PATH
+        and all(len(part.encode()) <= _MAX_NAME for part in path.parts)
+    )
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 100 else f"{name[:100]}…")
 
 
 def _is_clutter(path: PurePosixPath) -> bool:
     return "__MACOSX" in path.parts or path.name.startswith(".")
 
 
-def _copy(source: IO[bytes], target: Path, budget: int, archive: Path) -> int:
-    """Copies one member; sizes in headers may lie, so bytes are counted."""
-    written = 0
-    with open(target, "wb") as sink:
-        while chunk := source.read(_CHUNK):
-            written += len(chunk)
-            if written > budget:
-                raise _too_large(archive, budget)
-            sink.write(chunk)
-    return written
+class _Writers(WriterFactory):
+    """Makes the files that members are written to, and counts the bytes: headers may lie."""
+
+    def __init__(self, archive: Path, out: Path, max_bytes: int, reporter: Reporter) -> None:
+        self._archive, self._out, self._max_bytes = archive, out, max_bytes
+        self._reporter = reporter
+        self._room = max_bytes
+        self._lock = threading.Lock()  # py7zr writes several members at once
+
+    def create(self, filename: str) -> _Writer:
+        """The file for a member of this name."""
+        target = self._out / _safe(filename, self._archive)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _Writer(target, self)
+
+    def take(self, count: int) -> None:
+        """Room for some bytes more.
+
+        Raises:
+            BenchError: if there is none.
+        """
+        with self._lock:
+            self._room -= count
+            if self._room < 0:
+                raise _too_large(self._archive, self._max_bytes)
+
+    def done(self) -> None:
+        """A member is written."""
+        with self._lock:
+            self._reporter.advance()
+
+
+class _Writer(Py7zIO):
+    """A member's file; py7zr wants more of it than writing."""
+
+    def __init__(self, target: Path, writers: _Writers) -> None:
+        self._sink = open(target, "wb")  # noqa: SIM115 - open until py7zr closes it
+        self._writers = writers
+
+    def write(self, data: bytes | bytearray) -> int:
+        self._writers.take(len(data))
+        return self._sink.write(data)
+
+    def read(self, size: int | None = None) -> bytes:
+        return b""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return 0
+
+    def flush(self) -> None:
+        self._sink.flush()
+
+    def size(self) -> int:
+        return self._sink.tell()
+
+    def close(self) -> None:
+        self._sink.close()
+        self._writers.done()
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 def _too_large(archive: Path, max_bytes: int) -> BenchError:
     return BenchError(
-        f"{archive}: refused: unpacks to more than the {max_bytes / 1e9:.1f} GB that a true copy "
-        "can have (a zip bomb?)"
+        f"{archive}: refused: unpacks to more than the {max_bytes / 1e9:g} GB that a true copy can "
+        "have (a zip bomb?)"
     )
 
 
@@ -172,47 +260,71 @@ def _readable(archive: Path) -> Iterator[None]:
     """Turns whatever the libraries raise on a bad archive into one line."""
     try:
         yield
+    except BenchError:
+        raise
     except rarfile.RarCannotExec as error:
-        raise BenchError(
+        raise NeedsAPerson(
             f"{archive}: rar needs the program unrar, unar, 7z or bsdtar; install one, or unpack the "
             "file yourself and call `derainbench data add` with the folder"
         ) from error
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        lzma.LZMAError,
-        EOFError,
-        py7zr.exceptions.ArchiveError,
-        rarfile.Error,
-        NotImplementedError,
-    ) as error:
+    except PasswordRequired as error:
+        raise _locked(archive) from error
+    except (NotImplementedError, UnsupportedCompressionMethodError) as error:
+        raise NeedsAPerson(f"{archive}: is packed in a rare way; {_BY_HAND}") from error
+    except Exception as error:
+        # The libraries let through what they stumble over, of any type. Faults of the disk have a
+        # number; of these, only seeking to where no file can be is the archive's.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise BenchError(
             f"{archive}: not a readable archive ({first}); download it again"
         ) from error
-    except RuntimeError as error:  # zipfile's answer to encryption
-        raise BenchError(f"{archive}: cannot be unpacked ({error})") from error
 
 
-def _opened(archive: Path, max_bytes: int) -> Archive:
-    kind = _kind(archive)
-    if kind is None:
-        raise BenchError(f"{archive}: not a readable archive (damaged or cut off?); get it again")
-    if kind == "zip":
-        return zipfile.ZipFile(archive)
-    if kind == "tar":
-        return tarfile.open(archive)
-    if kind == "rar":
-        file = rarfile.RarFile(archive)
-    else:
-        file = py7zr.SevenZipFile(archive, max_extract_size=max_bytes)
-    if file.needs_password():
-        raise BenchError(f"{archive}: is encrypted; unpack it yourself and add the folder")
-    return file
+def _locked(archive: Path) -> BenchError:
+    return NeedsAPerson(f"{archive}: is encrypted; {_BY_HAND}")
 
 
-def _listing(file: Archive) -> list[_Member]:
+def _opened(archive: Path) -> Archive:
+    open(archive, "rb").close()  # says so if it is missing or not ours
+    match _kind(archive):
+        case "zip":
+            return zipfile.ZipFile(archive)
+        case "tar":
+            return tarfile.open(archive)
+        case "rar":
+            return rarfile.RarFile(archive, errors="strict")  # or a cut one would only seem shorter
+        case "7z":
+            return py7zr.SevenZipFile(archive)
+        case _:
+            raise BenchError(
+                f"{archive}: not a readable archive (damaged or cut off?); download it again"
+            )
+
+
+def _refuse_locked(file: Archive) -> None:
+    match file:
+        case zipfile.ZipFile():
+            locked = any(i.flag_bits & 1 for i in file.infolist())
+        case tarfile.TarFile():
+            locked = False
+        case _:
+            locked = file.needs_password()
+    if locked:
+        raise _locked(Path(file.filename))
+
+
+def _refuse_open_end(file: tarfile.TarFile) -> None:
+    """Holds a tar file against its end: tarfile takes a damaged or missing header for one."""
+    file.fileobj.seek(file.offset)
+    if file.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError("damaged or cut off after some files")
+    while file.fileobj.read(_CHUNK):  # up to the checksum of a packed one
+        pass
+
+
+def _listing(file: Archive) -> Iterable[_Member]:
     match file:
         case zipfile.ZipFile():
             return [
@@ -230,7 +342,8 @@ def _listing(file: Archive) -> list[_Member]:
                 for i in file.list()
             ]
         case _:
-            return [_Member(i.name, i.size, None, i.isdir(), i.isfile(), i) for i in file]
+            # One by one: a small file can hold millions.
+            return (_Member(i.name, i.size, None, i.isdir(), i.isfile(), i) for i in file)
 
 
 def _plain_zip(info: zipfile.ZipInfo) -> bool:

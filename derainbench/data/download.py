@@ -313,6 +313,8 @@ def drive_folder(folder_id: str, patience: Patience | None = None) -> list[tuple
         found = _retrying(patience)(_list_folder, folder_id, patience)
     except DownloadError as error:
         raise MirrorError(f"{url}: cannot be listed ({str(error).splitlines()[0]})") from error
+    except RecursionError as error:
+        raise MirrorError(f"{url}: its folders hold one another") from error
     except requests.RequestException as error:
         raise MirrorError(f"{url}: {_reason(error, patience)}") from error
     if not found:
