@@ -219,6 +219,8 @@ def _card(title: str, build: type[DRSformer]) -> ModelCard:
         paper="Chen et al., CVPR 2023, arXiv 2303.11950",
         repository="https://github.com/cschenxiang/DRSformer",
         size_multiple=build.size_multiple,
+        padding="reflect",
+        max_pixels=1_100_000,  # 14300 bytes per pixel
         weights="links in the official repository's README, licence not stated there",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from baselines.registry import ModelCard
+from baselines.registry import ESDNET_TILING, ModelCard
 from esdnet.network import DerainingUNet
 from esdnet.operators import AnalogOperators
 
@@ -47,5 +47,7 @@ CARDS = [
         repository="this repository",
         size_multiple=ESDNetANN.size_multiple,
         inference="tiled",
+        tiling=ESDNET_TILING,
+        max_pixels=6_200_000,  # 2550 bytes per pixel
     )
 ]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
-from baselines.registry import ModelCard
+from baselines.registry import ModelCard, Tiling
 
 MODELS = ("idt",)
 
@@ -264,11 +264,7 @@ class IDT(nn.Module):
         self.apply(_initialise)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Restores [N,3,128,128] -> [N,3,128,128].
-
-        Raises:
-            ValueError: for images of another size.
-        """
+        """Restores [N,3,128,128] -> [N,3,128,128]; ValueError for images of another size."""
         height, width = image.shape[2:]
         if (height, width) != (SIDE, SIDE):
             raise ValueError(f"IDT takes {SIDE}x{SIDE} images only, got {height}x{width}")
@@ -295,6 +291,8 @@ CARDS = [
         size_multiple=SIDE,
         fixed_size=SIDE,
         inference="tiled",
+        tiling=Tiling(side=SIDE, overlap=20, blend="distance", exact=True),
+        max_pixels=SIDE**2,
         weights="linked from the official repository",
     )
 ]

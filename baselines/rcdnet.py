@@ -251,6 +251,7 @@ def _card(
         build=network,
         paper="Wang et al., CVPR 2020, arXiv 2005.01333",
         repository=f"https://github.com/hongwang01/{repository}",
+        max_pixels=4_400_000,  # 3620 bytes per pixel
         weights=weights,
     )
 

@@ -21,6 +21,27 @@ PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
+class Tiling:
+    """How an image is cut into overlapping squares, and they are put together again.
+
+    Attributes:
+        side: of a tile, pixels.
+        overlap: of neighbouring tiles, pixels; the last one of a row or column may overlap more.
+        blend: how a tile's weight falls towards its edges, where networks miss what lies beyond.
+            "ramp": over the overlap, as a squared sine. "distance": as 1 / sqrt(d^2 + 1e-3), d pixels from its centre, as official scripts do.
+        exact: smaller images are extended to a full tile; else tiles shrink with the image.
+    """
+
+    side: int = 512
+    overlap: int = 64
+    blend: str = "ramp"
+    exact: bool = False
+
+
+ESDNET_TILING = Tiling(side=80, overlap=8, blend="distance", exact=True)  # its authors' script
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """What the harness must know of a network besides its code.
 
@@ -33,6 +54,13 @@ class ModelCard:
         size_multiple: height and width must be multiples of this.
         fixed_size: side of the only squares that the network takes, if it takes no others.
         inference: "tiled" or "whole": how the official evaluation feeds images.
+        padding: how images are extended up to the size multiple. "replicate" or "reflect": to the
+            right and bottom, by repeating or mirroring the edge. "square": the network takes
+            squares only; the image lies in the middle of one, zeros around it.
+        tiling: how it is tiled, where that is asked for or the image too large for one pass.
+        max_pixels: most pixels, padding included, of one pass: what the network takes, or what
+            16 GB hold, which leaves a third of a 24 GB machine for all else. Bytes per pixel are
+            those of the full-size network, measured by tools/memory.py.
         quantise: "round" or "truncate": how the official evaluation makes 8-bit images.
         spiking: whether the network computes with spikes.
         weights: where official weights are found and under which licence, if anywhere.
@@ -46,6 +74,9 @@ class ModelCard:
     size_multiple: int = 1
     fixed_size: int | None = None
     inference: str = "whole"
+    padding: str = "replicate"
+    tiling: Tiling = Tiling()
+    max_pixels: int = 1_000_000
     quantise: str = "round"
     spiking: bool = False
     weights: str = "none"

@@ -181,6 +181,8 @@ def _card(name: str, title: str, network: type[RESCAN], weights: str) -> ModelCa
         build=network,
         paper="Li et al., ECCV 2018, arXiv 1807.05698",
         repository="https://github.com/XiaLiPKU/RESCAN",
+        # 1090 bytes per pixel with GRU, 1860 with LSTM
+        max_pixels=8_600_000 if network is RESCANLSTM else 14_000_000,
         weights=weights,
     )
 

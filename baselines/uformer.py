@@ -203,8 +203,7 @@ def _initialise(module: nn.Module) -> None:
 class Uformer(nn.Module):
     """The U-shaped transformer. Input and output: float [N,3,H,W] in [0,1], output unclamped.
 
-    Images must be square, their side a multiple of :attr:`size_multiple`, which is 128 for the
-    paper's networks.
+    Images must be square, their side a multiple of :attr:`size_multiple` (by default 128).
 
     Args:
         img_size: side of training images; it decides where windows are shifted.
@@ -262,11 +261,7 @@ class Uformer(nn.Module):
         self.apply(_initialise)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Restores [N,3,H,W] -> [N,3,H,W].
-
-        Raises:
-            ValueError: if the image is not a square with a side the windows divide.
-        """
+        """Restores [N,3,H,W] -> [N,3,H,W]; ValueError if windows do not divide such a square."""
         height, width = image.shape[2:]
         if height != width or height % self.size_multiple:
             side = self.size_multiple
@@ -292,6 +287,8 @@ def _card(size: str, depths: tuple[int, ...]) -> ModelCard:
         paper="Wang et al., CVPR 2022, arXiv 2106.03106",
         repository="https://github.com/ZhendongWang6/Uformer",
         size_multiple=128,
+        padding="square",
+        max_pixels=3_100_000,  # 5120 bytes per pixel
         weights="official repository, for denoising and deblurring only, MIT licence",
     )
 

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from baselines import registry
-from baselines.registry import ModelCard
+from baselines.registry import ESDNET_TILING, ModelCard
 from derainbench.errors import BenchError
 from derainbench.sources import known_model, model_names
 from derainbench.suggest import did_you_mean
@@ -27,6 +27,8 @@ ESDNET = ModelCard(
     repository="https://github.com/MingTian99/ESDNet",
     size_multiple=ESDNet.size_multiple,
     inference="tiled",
+    tiling=ESDNET_TILING,
+    max_pixels=820_000,  # 19400 bytes per pixel
     spiking=True,
     weights="authors' repository, no licence stated; released files may need conversion",
 )

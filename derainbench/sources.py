@@ -20,6 +20,8 @@ ROOT = PACKAGE.parent
 ESDNET = "esdnet"
 
 _READING = ("data/images.py", "data/pairs.py", "data/crops.py")
+# With models.py: where a model's name and its weight file lead.
+_WEIGHTS = ("baselines/registry.py", "esdnet/weights.py")
 _STAGES = {
     "synthesise": ("data/synthesise.py", "data/rain.py", "data/images.py", "catalog/rain.yaml"),
     "recomposite": ("data/recomposite.py", *_READING),
@@ -85,25 +87,51 @@ def known_model(name: str) -> str:
 
 
 def of_model(name: str) -> list[Path]:
-    """The files that define a model."""
-    esdnet_files = sorted((ROOT / "esdnet").glob("*.py"))
+    """The files that decide what a model computes, its own first.
+
+    Not the registry, though every baseline imports it: it decides how models are used.
+    """
     known = known_model(name)
     if known == ESDNET:
-        return esdnet_files
-    file = registry.index()[known]
-    return [file, *(esdnet_files if _imports_esdnet(file) else [])]
+        return _esdnet_files()
+    files = [registry.index()[known]]
+    for file in files:  # what these import joins them while they are gone through
+        files += [f for f in _imported(file) if f not in files and f.stem != "registry"]
+    return files
 
 
-def _imports_esdnet(file: Path) -> bool:
-    return any(
-        isinstance(node, ast.ImportFrom) and (node.module or "").startswith("esdnet")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-    )
+def _esdnet_files() -> list[Path]:
+    return sorted((ROOT / "esdnet").glob("*.py"))
+
+
+def _imported(file: Path) -> list[Path]:
+    """Baselines and files of ESDNet that a baseline imports; nothing is imported here."""
+    files: list[Path] = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for package, *modules in _imported_names(node):
+            if package == "esdnet":
+                files += _esdnet_files()
+            elif package == "baselines" and modules:
+                files.append(file.parent / f"{modules[0]}.py")
+    return [f for f in dict.fromkeys(files) if f.is_file()]
+
+
+def _imported_names(node: ast.AST) -> list[list[str]]:
+    """What a statement imports, dotted names split: ``from a import b`` gives ``[[a, b]]``."""
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        package = ("baselines",) if node.level else ()
+        module = (node.module,) if node.module else ()
+        names = [".".join((*package, *module, alias.name)) for alias in node.names]
+    return [name.split(".") for name in names]
 
 
 def of_stage(stage: str) -> list[Path]:
     """The files, models apart, that decide what a stage writes."""
-    return [file for pattern in _STAGES[stage] for file in _matching(pattern)]
+    patterns = _STAGES[stage] + (_WEIGHTS if "models.py" in _STAGES[stage] else ())
+    return list(dict.fromkeys(file for pattern in patterns for file in _matching(pattern)))
 
 
 def _matching(pattern: str) -> list[Path]:

@@ -77,7 +77,8 @@ def test_a_repeated_run_gives_equal_bytes(restorer, split, tmp_path):
     assert one == two
 
 
-def test_mode_and_rounding_can_be_chosen(prn_weights, split, tmp_path):
+def test_mode_and_rounding_can_be_chosen(prn_weights, paired_set, tmp_path):
+    split = paired_set(splits={"test": 1}, size=(24, 600)) / "test"  # wider than a tile
     tables = {}
     for mode, quantise in (("whole", "round"), ("whole", "truncate"), ("tiled", "round")):
         chosen = Restorer("prn_r", prn_weights, mode=mode, quantise=quantise, device="cpu")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from derainbench.data.images import image_files, read_rgb, write_png
 from derainbench.data.pairs import dataset_digests, match_pairs, read_split
 from derainbench.device import prepare
 from derainbench.errors import BenchError
-from derainbench.evaluation.inference import restore_image
+from derainbench.evaluation.inference import describe, restore_image
 from derainbench.evaluation.protocols import score_all
 from derainbench.files import sha256, staged_folder, write_json, write_text
 from derainbench.progress import Reporter
@@ -28,7 +29,8 @@ class Restorer:
         model_name: name in the registry.
         weights: weight file.
         kwargs: constructor arguments, for weight files that do not carry them.
-        mode: "tiled", "whole", or None for what the model's official evaluation does.
+        mode: "tiled", "whole", or None for what the model's official evaluation does, except that
+            images too large for one pass are tiled.
         quantise: "round", "truncate", or None likewise.
         device: torch device.
     """
@@ -47,11 +49,14 @@ class Restorer:
         self.device = prepare(device)
         model, arguments = models.load(model_name, weights, kwargs)
         self.model: nn.Module = model.to(self.device)
-        self.size_multiple = card.size_multiple
+        # Uformer's depends on its arguments.
+        multiple = getattr(model, "size_multiple", card.size_multiple)
+        self.card = replace(card, size_multiple=multiple)
+        self.mode = mode
         self.settings = {
             "model": card.name,
             "kwargs": arguments,
-            "inference": mode or card.inference,
+            **describe(card, mode),
             "quantise": quantise or card.quantise,
         }
         self.weights = weights
@@ -61,9 +66,9 @@ class Restorer:
         return restore_image(
             self.model,
             image,
-            mode=self.settings["inference"],
+            card=self.card,
+            mode=self.mode,
             quantise=self.settings["quantise"],
-            size_multiple=self.size_multiple,
             device=self.device,
         )
 

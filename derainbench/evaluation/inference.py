@@ -2,84 +2,182 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from baselines.registry import ESDNET_TILING, ModelCard, Tiling
 from derainbench.data.crops import to_tensor
 from derainbench.errors import BenchError
 
-TILE, OVERLAP = 80, 8  # the authors' inference script
-TILE_BATCH = 8
+TILE_BATCH = 8  # tiles that go through a model together, fewer if they are large:
+BATCH_PIXELS = TILE_BATCH * 128**2
 MODES = ("tiled", "whole")
 QUANTISE = ("round", "truncate")
 
+Size = tuple[int, int]  # height, width
 
-def restore(model: nn.Module, image: torch.Tensor, mode: str, size_multiple: int) -> torch.Tensor:
+
+def describe(card: ModelCard, mode: str | None) -> dict[str, Any]:
+    """What :func:`restore` does with images, for the record.
+
+    Beyond ``max_pixels``, where that is given, whole images give way to tiles.
+    """
+    tiles = {"tile": card.tiling.side, "overlap": card.tiling.overlap, "blend": card.tiling.blend}
+    if (mode or card.inference) == "tiled":
+        return {"inference": "tiled", **tiles}
+    return {"inference": "whole"} | ({} if mode else {"max_pixels": card.max_pixels, **tiles})
+
+
+def restore(
+    model: nn.Module, image: torch.Tensor, card: ModelCard, mode: str | None = None
+) -> torch.Tensor:
     """Restores one image with a model in eval mode.
 
     Args:
         model: takes and gives [N,3,h,w].
         image: float [3,H,W] in [0,1], any size; on the model's device.
-        mode: "tiled" or "whole".
-        size_multiple: what h and w must be multiples of.
+        card: of the model.
+        mode: "tiled"; "whole", in one pass; None for what the model's official evaluation does,
+            except that images too large for one pass are tiled.
 
     Returns:
         Float [3,H,W], unclamped.
+
+    Raises:
+        BenchError: if a whole image is asked for and too large, or if the model fails.
     """
-    if mode == "whole":
-        return restore_whole(model, image, size_multiple)
-    return restore_tiled(model, image)
+    height, width = image.shape[1:]
+    rows, columns = padded_size((height, width), card.size_multiple, card.padding)
+    fits = rows * columns <= card.max_pixels
+    if mode == "whole" and not fits:
+        raise BenchError(
+            f"{height}x{width} pixels are too many for model '{card.name}' in one piece "
+            f"(at most {card.max_pixels}, padding included): use --inference tiled"
+        )
+    if (mode or card.inference) == "whole" and fits:
+        return restore_whole(model, image, card.size_multiple, card.padding)
+    return restore_tiled(model, image, card.tiling, card.size_multiple, card.padding)
+
+
+def padded_size(size: Size, multiple: int, padding: str = "replicate") -> Size:
+    """What an image is padded to for one pass."""
+    height, width = (-(-side // multiple) * multiple for side in size)
+    return (max(height, width),) * 2 if padding == "square" else (height, width)
 
 
 @torch.no_grad()
-def restore_whole(model: nn.Module, image: torch.Tensor, size_multiple: int) -> torch.Tensor:
-    """One pass over the image, its right and bottom edge repeated up to the size multiple."""
-    height, width = image.shape[1:]
-    padded = F.pad(
-        image[None], (0, -width % size_multiple, 0, -height % size_multiple), mode="replicate"
+def restore_whole(
+    model: nn.Module, image: torch.Tensor, multiple: int, padding: str = "replicate"
+) -> torch.Tensor:
+    """One pass over the image, padded to the size multiple; see :class:`ModelCard`."""
+    size = padded_size(tuple(image.shape[1:]), multiple, padding)
+    padded, place = _extend(image, size, padding)
+    return _run(model, padded[None])[0][place]
+
+
+@torch.no_grad()
+def restore_tiled(
+    model: nn.Module,
+    image: torch.Tensor,
+    tiling: Tiling = ESDNET_TILING,
+    multiple: int = 1,
+    padding: str = "replicate",
+) -> torch.Tensor:
+    """Overlapping tiles, blended; see :class:`Tiling`.
+
+    Membrane potentials start anew in every tile, because models keep no state between calls.
+    An image smaller than a tile is extended, then cut back.
+    """
+    size, tile = tuple(image.shape[1:]), (tiling.side, tiling.side)
+    if not tiling.exact:
+        tile = tuple(map(min, tile, padded_size(size, multiple, padding)))
+        size = padded_size(size, multiple)
+    padded, place = _extend(image, tuple(map(max, size, tile)), padding)
+    down, across = (
+        tile_starts(length, side, tiling.overlap)
+        for length, side in zip(padded.shape[1:], tile, strict=True)
     )
-    return model(padded)[0, :, :height, :width]
+    spots = [(top, left) for top in down for left in across]
+    total = torch.zeros_like(padded)
+    weights = torch.zeros_like(padded[0])
+    count = min(TILE_BATCH, max(1, BATCH_PIXELS // (tile[0] * tile[1])))
+    for first in range(0, len(spots), count):
+        batch = spots[first : first + count]
+        windows = [np.s_[..., t : t + tile[0], s : s + tile[1]] for t, s in batch]
+        restored = _run(model, torch.stack([padded[window] for window in windows]))
+        for spot, window, pixels in zip(batch, windows, restored, strict=True):
+            weight = _tile_weight(tiling, tile, spot, padded)
+            total[window] += pixels * weight
+            weights[window] += weight
+    return (total / weights)[place]
 
 
-def tile_starts(length: int, tile: int = TILE, overlap: int = OVERLAP) -> list[int]:
+def tile_starts(
+    length: int, tile: int = ESDNET_TILING.side, overlap: int = ESDNET_TILING.overlap
+) -> list[int]:
     """Where tiles begin along one side: every ``tile - overlap`` pixels, the last one flush."""
-    starts = list(range(0, length - tile, tile - overlap))
+    starts = range(0, length - tile, tile - overlap) if length > tile else ()
     return [*starts, length - tile]
 
 
-@torch.no_grad()
-def restore_tiled(model: nn.Module, image: torch.Tensor) -> torch.Tensor:
-    """The authors' scheme: 80x80 tiles, overlap 8, blended by inverse distance to the centre.
+def _tile_weight(tiling: Tiling, tile: Size, spot: Size, padded: torch.Tensor) -> torch.Tensor:
+    """What the pixels of a tile at a spot count, before division by the sum of weights: [h,w]."""
+    options = {"dtype": padded.dtype, "device": padded.device}
+    down, across = (torch.arange(side, **options) for side in tile)
+    if tiling.blend == "distance":
+        down, across = down - tile[0] // 2, across - tile[1] // 2
+        return (down[:, None] ** 2 + across[None, :] ** 2 + 1e-3).rsqrt()
+    ramps = []
+    for start, place, length in zip(spot, (down, across), padded.shape[1:], strict=True):
+        # Depth below the edges, but not below those that are the image's: nothing is missed there.
+        depth = torch.full_like(place, tiling.overlap)
+        if start > 0:
+            depth = torch.minimum(depth, place + 0.5)
+        if start + len(place) < length:
+            depth = torch.minimum(depth, len(place) - 0.5 - place)
+        ramps.append(torch.sin(depth / tiling.overlap * torch.pi / 2) ** 2)
+    return torch.outer(*ramps)
 
-    Membrane potentials start anew in every tile, because models keep no state between calls.
-    A side shorter than a tile is extended by repeating its edge pixels, then cut back.
-    """
+
+def _extend(
+    image: torch.Tensor, size: Size, padding: str
+) -> tuple[torch.Tensor, tuple[slice, ...]]:
+    """The image [3,H,W] extended to a size, and the place in it where the image lies."""
     height, width = image.shape[1:]
-    padded = F.pad(
-        image[None], (0, max(0, TILE - width), 0, max(0, TILE - height)), mode="replicate"
-    )[0]
-    spots = [
-        (top, left) for top in tile_starts(padded.shape[1]) for left in tile_starts(padded.shape[2])
-    ]
-    weight = _tile_weight(image)
-    total = torch.zeros_like(padded)
-    weights = torch.zeros_like(padded[0])
-    for first in range(0, len(spots), TILE_BATCH):
-        batch = spots[first : first + TILE_BATCH]
-        tiles = model(torch.stack([padded[:, t : t + TILE, s : s + TILE] for t, s in batch]))
-        for (top, left), tile in zip(batch, tiles, strict=True):
-            window = np.s_[..., top : top + TILE, left : left + TILE]
-            total[window] += tile * weight
-            weights[window] += weight
-    return (total / weights)[:, :height, :width]
+    if padding == "square":
+        top, left = (size[0] - height) // 2, (size[1] - width) // 2
+        edges = (left, size[1] - width - left, top, size[0] - height - top)
+        return F.pad(image, edges), np.s_[:, top : top + height, left : left + width]
+    rows, columns = (
+        _shown(old, new, padding).to(image.device)
+        for old, new in zip((height, width), size, strict=True)
+    )
+    return image[:, rows][:, :, columns], np.s_[:, :height, :width]
 
 
-def _tile_weight(like: torch.Tensor) -> torch.Tensor:
-    """1 / sqrt(d^2 + 1e-3), d = distance in pixels to (40, 40), float [80,80]."""
-    offset = torch.arange(TILE, dtype=like.dtype, device=like.device) - TILE // 2
-    return (offset[:, None] ** 2 + offset[None, :] ** 2 + 1e-3).rsqrt()
+def _shown(length: int, extended: int, padding: str) -> torch.Tensor:
+    """Which pixel each pixel of an extended side shows, int64 [extended]."""
+    place = torch.arange(extended)
+    if padding == "replicate":
+        return place.clamp(max=length - 1)
+    # To and fro as often as needed: F.pad cannot mirror more than there is.
+    turn = length - 1
+    place = place % max(1, 2 * turn)
+    return torch.minimum(place, 2 * turn - place)
+
+
+def _run(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """The model's output, or one line that says why there is none."""
+    try:
+        return model(images)
+    except (RuntimeError, ValueError) as error:  # a size it does not take, or too little memory
+        height, width = images.shape[2:]
+        reason = str(error).splitlines()[0]
+        raise BenchError(f"the model fails on {height}x{width} pixels: {reason}") from error
 
 
 def to_uint8(restored: torch.Tensor, quantise: str) -> np.ndarray:
@@ -97,17 +195,17 @@ def restore_image(
     model: nn.Module,
     image: np.ndarray,
     *,
-    mode: str,
+    card: ModelCard,
+    mode: str | None,
     quantise: str,
-    size_multiple: int,
     device: torch.device,
 ) -> np.ndarray:
-    """uint8 [H,W,3] in, restored uint8 [H,W,3] out.
+    """uint8 [H,W,3] in, restored uint8 [H,W,3] out; see :func:`restore`.
 
     Raises:
         BenchError: if the output holds values that are not finite.
     """
-    restored = restore(model, to_tensor(image).to(device), mode, size_multiple)
+    restored = restore(model, to_tensor(image).to(device), card, mode)
     if not restored.isfinite().all():
         raise BenchError("the model's output holds values that are not finite")
     return to_uint8(restored, quantise)
