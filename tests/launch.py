@@ -125,6 +125,8 @@ def _child(entry: dict[str, Any], call: Call, outputs: list[str]) -> None:
         os.dup2(files[0], 1)
         os.dup2(files[1], 2)
         signal.alarm(PATIENCE)
+        # A background job of a shell starts with interrupts ignored, and hands that on.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         made = catalogue.DatasetEntry(**entry)
         catalogue.entries = lambda: {made.name: made}
         # Downloads of a few kilobytes are to have several moments, too.

@@ -2,7 +2,7 @@
 
     python tests/networks.py FOLDER
 
-writes ``tests/golden/baselines/structure.json`` from the manifests in FOLDER/golden/baselines, so
+writes ``tests/structure.json`` from the manifests in FOLDER/golden/baselines, so
 that every network's structure is held to the official one where that folder is not at hand.
 """
 
@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from helpers import GOLDEN, read_json
+from helpers import read_json
 from torch import nn
 
 from derainbench import models
 
-STRUCTURE = GOLDEN / "baselines" / "structure.json"
+STRUCTURE = Path(__file__).with_name("structure.json")
 
 
 @dataclass(frozen=True)
