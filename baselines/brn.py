@@ -107,10 +107,7 @@ CARDS = [
         name="brn",
         title="BRN",
         build=BRN,
-        paper="Ren et al., IEEE TIP 29:6852-6863, 2020",
-        repository="https://github.com/csdwren/RecDerain",
         max_pixels=8_900_000,  # 1780 bytes per pixel
         quantise="truncate",  # the official script writes uint8(255 * clamp(y)) without rounding
-        weights="official repository (logs/), no licence stated",
     )
 ]

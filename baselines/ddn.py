@@ -101,8 +101,6 @@ CARDS = [
         name="ddn",
         title="DDN",
         build=DDN,
-        paper="Fu et al., CVPR 2017",
-        repository="https://github.com/biubiubiiu/derain-toolbox",  # a third party's port
         max_pixels=62_000_000,  # 256 bytes per pixel
     )
 ]

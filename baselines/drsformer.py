@@ -216,12 +216,9 @@ def _card(title: str, build: type[DRSformer]) -> ModelCard:
         name=MODELS[0] if build.compensated else MODELS[1],
         title=title,
         build=build,
-        paper="Chen et al., CVPR 2023, arXiv 2303.11950",
-        repository="https://github.com/cschenxiang/DRSformer",
         size_multiple=build.size_multiple,
         padding="reflect",
         max_pixels=1_100_000,  # 14300 bytes per pixel
-        weights="links in the official repository's README, licence not stated there",
     )
 
 

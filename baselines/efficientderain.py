@@ -115,11 +115,8 @@ CARDS = [
         name="efficientderain",
         title="EfficientDeRain",
         build=EfficientDerain,
-        paper="Guo et al., AAAI 2021, arXiv 2009.09238",
-        repository="https://github.com/tsingqguo/efficientderain",
         size_multiple=MULTIPLE,
         max_pixels=18_000_000,  # 865 bytes per pixel
         quantise="truncate",  # the official script converts 255 * y to uint8 without rounding
-        weights="linked from the official repository, no licence stated",
     )
 ]

@@ -286,13 +286,10 @@ CARDS = [
         name="idt",
         title="IDT",
         build=IDT,
-        paper="Xiao et al., TPAMI 2023, doi 10.1109/TPAMI.2022.3183612",
-        repository="https://github.com/jiexiaou/IDT",
         size_multiple=SIDE,
         fixed_size=SIDE,
         inference="tiled",
         tiling=Tiling(side=SIDE, overlap=20, blend="distance", exact=True),
         max_pixels=SIDE**2,
-        weights="linked from the official repository",
     )
 ]

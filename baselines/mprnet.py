@@ -288,11 +288,8 @@ CARDS = [
         name="mprnet",
         title="MPRNet",
         build=MPRNet,
-        paper="Zamir et al., CVPR 2021, arXiv 2102.02808",
-        repository="https://github.com/swz30/MPRNet",
         size_multiple=MPRNet.size_multiple,
         padding="reflect",
         max_pixels=7_000_000,  # 2270 bytes per pixel
-        weights="official repository : Google Drive; academic licence, not for commercial use",
     )
 ]

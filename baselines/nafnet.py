@@ -133,10 +133,7 @@ CARDS = [
         name="nafnet",
         title="NAFNet",
         build=NAFNet,
-        paper="Chen et al., ECCV 2022, arXiv 2204.04676",
-        repository="https://github.com/megvii-research/NAFNet",
         padding="reflect",
         max_pixels=18_000_000,  # 850 bytes per pixel
-        weights="official repository, for denoising and deblurring only, MIT licence",
     )
 ]

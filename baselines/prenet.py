@@ -98,12 +98,9 @@ def _card(title: str, *, recurrent: bool, share_blocks: bool) -> ModelCard:
         name=title.lower(),
         title=title,
         build=build,
-        paper="Ren et al., CVPR 2019, arXiv 1901.09221",
-        repository="https://github.com/csdwren/PReNet",
         # 1340 bytes per pixel with, 700 without recurrence
         max_pixels=11_000_000 if recurrent else 22_000_000,
         quantise="truncate",  # the official script writes uint8(255 * clamp(y)) without rounding
-        weights="official repository (logs/), no licence stated",
     )
 
 

@@ -242,27 +242,12 @@ class RCDNetSimple(RainDictionaryNet):
         )
 
 
-def _card(
-    name: str, title: str, network: type[RainDictionaryNet], repository: str, weights: str
-) -> ModelCard:
-    return ModelCard(
-        name=name,
-        title=title,
-        build=network,
-        paper="Wang et al., CVPR 2020, arXiv 2005.01333",
-        repository=f"https://github.com/hongwang01/{repository}",
-        max_pixels=4_400_000,  # 3620 bytes per pixel
-        weights=weights,
-    )
+def _card(name: str, title: str, network: type[RainDictionaryNet]) -> ModelCard:
+    # 3620 bytes per pixel
+    return ModelCard(name=name, title=title, build=network, max_pixels=4_400_000)
 
 
 CARDS = [
-    _card(
-        "rcdnet",
-        "RCDNet",
-        RCDNet,
-        "RCDNet",
-        "official repository (Pretrained_model/), no licence stated",
-    ),
-    _card("rcdnet_simple", "RCDNet (simple)", RCDNetSimple, "RCDNet_simple", "none known"),
+    _card("rcdnet", "RCDNet", RCDNet),
+    _card("rcdnet_simple", "RCDNet (simple)", RCDNetSimple),
 ]

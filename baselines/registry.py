@@ -28,7 +28,8 @@ class Tiling:
         side: of a tile, pixels.
         overlap: of neighbouring tiles, pixels; the last one of a row or column may overlap more.
         blend: how a tile's weight falls towards its edges, where networks miss what lies beyond.
-            "ramp": over the overlap, as a squared sine. "distance": as 1 / sqrt(d^2 + 1e-3), d pixels from its centre, as official scripts do.
+            "ramp": over the overlap, as a squared sine. "distance": as 1 / sqrt(d^2 + 1e-3),
+            d pixels from its centre, as official scripts do.
         exact: smaller images are extended to a full tile; else tiles shrink with the image.
     """
 
@@ -49,8 +50,6 @@ class ModelCard:
         name: key in the registry, lower case.
         title: the name as the paper writes it, for tables and figures.
         build: constructor; keyword arguments only, all with defaults.
-        paper: citation of the paper the network is from.
-        repository: the official code, for provenance.
         size_multiple: height and width must be multiples of this.
         fixed_size: side of the only squares that the network takes, if it takes no others.
         inference: "tiled" or "whole": how the official evaluation feeds images.
@@ -63,14 +62,11 @@ class ModelCard:
             those of the full-size network, measured by tools/memory.py.
         quantise: "round" or "truncate": how the official evaluation makes 8-bit images.
         spiking: whether the network computes with spikes.
-        weights: where official weights are found and under which licence, if anywhere.
     """
 
     name: str
     title: str
     build: Callable[..., nn.Module]
-    paper: str
-    repository: str
     size_multiple: int = 1
     fixed_size: int | None = None
     inference: str = "whole"
@@ -79,7 +75,6 @@ class ModelCard:
     max_pixels: int = 1_000_000
     quantise: str = "round"
     spiking: bool = False
-    weights: str = "none"
 
 
 def index() -> dict[str, Path]:

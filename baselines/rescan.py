@@ -174,23 +174,8 @@ class RESCANLSTM(RESCAN):
     layer = LSTMLayer
 
 
-def _card(name: str, title: str, network: type[RESCAN], weights: str) -> ModelCard:
-    return ModelCard(
-        name=name,
-        title=title,
-        build=network,
-        paper="Li et al., ECCV 2018, arXiv 1807.05698",
-        repository="https://github.com/XiaLiPKU/RESCAN",
-        # 1090 bytes per pixel with GRU, 1860 with LSTM
-        max_pixels=8_600_000 if network is RESCANLSTM else 14_000_000,
-        weights=weights,
-    )
-
-
-# The official code reads images with OpenCV and leaves their channels in its order.
-RETRAINED = "none; retrained ones at csdwren/RecDerain (no licence stated): channel_order='bgr'"
-
 CARDS = [
-    _card("rescan", "RESCAN", RESCAN, RETRAINED),
-    _card("rescan_lstm", "RESCAN (LSTM)", RESCANLSTM, "none"),
+    # 1090 bytes per pixel, and 1860
+    ModelCard(name="rescan", title="RESCAN", build=RESCAN, max_pixels=14_000_000),
+    ModelCard(name="rescan_lstm", title="RESCAN (LSTM)", build=RESCANLSTM, max_pixels=8_600_000),
 ]

@@ -286,11 +286,8 @@ CARDS = [
         name="restormer",
         title="Restormer",
         build=Restormer,
-        paper="Zamir et al., CVPR 2022, arXiv 2111.09881",
-        repository="https://github.com/swz30/Restormer",
         size_multiple=Restormer.size_multiple,
         padding="reflect",
         max_pixels=2_600_000,  # 6130 bytes per pixel
-        weights="official repository (releases), under the licence in its LICENSE.md",
     )
 ]

@@ -289,9 +289,6 @@ CARDS = [
         name="spdnet",
         title="SPDNet",
         build=SPDNet,
-        paper="Yi et al., ICCV 2021, arXiv 2108.09079",
-        repository="https://github.com/Joyies/SPDNet",
         max_pixels=6_000_000,  # 2650 bytes per pixel
-        weights="linked from the official repository, no licence stated",
     )
 ]

@@ -284,12 +284,9 @@ def _card(size: str, depths: tuple[int, ...]) -> ModelCard:
         name=f"uformer_{size.lower()}",
         title=f"Uformer-{size}",
         build=partial(Uformer, depths=depths),
-        paper="Wang et al., CVPR 2022, arXiv 2106.03106",
-        repository="https://github.com/ZhendongWang6/Uformer",
         size_multiple=128,
         padding="square",
         max_pixels=3_100_000,  # 5120 bytes per pixel
-        weights="official repository, for denoising and deblurring only, MIT licence",
     )
 
 

@@ -23,14 +23,11 @@ ESDNET = ModelCard(
     name="esdnet",
     title="ESDNet",
     build=ESDNet,
-    paper="Song et al., IJCAI 2024, arXiv 2405.06277",
-    repository="https://github.com/MingTian99/ESDNet",
     size_multiple=ESDNet.size_multiple,
     inference="tiled",
     tiling=ESDNET_TILING,
     max_pixels=820_000,  # 19400 bytes per pixel
     spiking=True,
-    weights="authors' repository, no licence stated; released files may need conversion",
 )
 
 

@@ -1,4 +1,4 @@
-"""The baselines as tests see them: what golden values belong to which, and how to make them small.
+"""The baselines as tests see them: what golden values belong to which.
 
     python tests/networks.py FOLDER
 
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from helpers import read_json
+from helpers import SMALL, read_json
 from torch import nn
 
 from derainbench import models
@@ -74,33 +74,6 @@ NETWORKS = {
     "SPDNet": Network("spdnet", method="native"),
     "Uformer_B": Network("uformer_b"),
     "Uformer_S": Network("uformer_s"),
-}
-
-_ESDNET = {"dim": 16, "en_num_blocks": (1, 1, 1), "de_num_blocks": (1, 1, 1)}
-_RESCAN = {"channel": 8, "depth": 4, "stage_num": 2}
-_SPARSE = {"dim": 8, "num_blocks": (1, 1, 1, 1), "heads": (1, 2, 2, 4)}
-_UFORMER = {"img_size": 64, "embed_dim": 4, "depths": [1] * 9, "win_size": 4}
-# Constructor arguments that make every model small enough to run often.
-SMALL: dict[str, dict[str, Any]] = {
-    "esdnet": _ESDNET,
-    "esdnet-ann": _ESDNET,
-    **{name: {"recurrent_iter": 2} for name in ("prenet", "prenet_r", "prn", "prn_r")},
-    "brn": {"recurrent_iter": 2, "channels": 4},
-    "ddn": {"mid_channels": 4, "num_blocks": 2},
-    "drsformer": _SPARSE,
-    "drsformer_nomefc": _SPARSE,
-    "efficientderain": {"width": 4},
-    "idt": {"embed_dim": 4, "depths": [1] * 9, "num_heads": [1] * 9, "win_size": 4},
-    "mprnet": {"n_feat": 8, "scale_unetfeats": 4, "scale_orsnetfeats": 4, "num_cab": 1},
-    "nafnet": {"width": 4, "enc_blk_nums": [1, 1], "dec_blk_nums": [1, 1]},
-    "rcdnet": {"stage": 3, "num_M": 6, "num_Z": 4, "T": 1},
-    "rcdnet_simple": {"S": 2, "num_M": 6, "num_Z": 4, "T": 1},
-    "rescan": _RESCAN,
-    "rescan_lstm": _RESCAN,
-    "restormer": {**_SPARSE, "num_refinement_blocks": 1},
-    "spdnet": {"n_feats": 4, "n_resblocks": 1},
-    "uformer_b": _UFORMER,
-    "uformer_s": _UFORMER,
 }
 
 

@@ -341,10 +341,22 @@ def test_a_flipped_bit_in_an_image_is_noticed(kind, tmp_path, box):
     assert "not a readable archive" in refusal(archive, box)
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", b"<!DOCTYPE html>", bytes(2000)])
-def test_what_is_no_archive_is_refused(content, tmp_path, box):
-    (tmp_path / "x.zip").write_bytes(content)
-    refusal(tmp_path / "x.zip", box)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no archive",
+        b"<!DOCTYPE html>",
+        bytes(2000),
+        b"\x1f\x8b\x08\x04" + b"\xff" * 9,
+        b"PK\x05\x06",
+    ],
+)
+@pytest.mark.parametrize("name", ["x.zip", "x"])
+def test_what_is_no_archive_is_refused(content, name, tmp_path, box):
+    (tmp_path / name).write_bytes(content)
+    is_archive(tmp_path / name)
+    refusal(tmp_path / name, box)
 
 
 def test_the_permissions_in_an_archive_do_not_matter(tmp_path, box):

@@ -444,6 +444,15 @@ def test_a_folder_of_drive_is_listed_with_the_folders_in_it(google):
     ]
 
 
+def test_a_document_in_a_folder_of_drive_does_no_harm(google):
+    link = f"https://docs.google.com/document/d/{OTHER}/edit", "About"
+    shows(google, FOLDER, listing("Rain", link, file_link(FILE, "test.zip")))
+    cookie = {"Set-Cookie": "NID=1; Max-Age=9999; Domain=.google.com; Path=/"}
+    named = {"Content-Disposition": 'attachment; filename="About.docx"', "Content-Type": "x/y"}
+    google.gives(f"/drive.google.com/uc?id={OTHER}", Answer(b"PK", headers=named | cookie))
+    assert drive_folder(FOLDER, QUICK) == [("About.docx", OTHER), ("test.zip", FILE)]
+
+
 def test_names_in_a_folder_of_drive_lead_nowhere_else(google):
     links = [
         file_link(FILE, "../../evil.zip"),

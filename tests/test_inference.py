@@ -36,8 +36,7 @@ SCHEMES = {
 
 def card(inference: str = "whole", **facts) -> ModelCard:
     """A card for models of these tests."""
-    paper = {"paper": "none", "repository": "none"}
-    return ModelCard("probe", "Probe", Probe, **paper, inference=inference, **facts)
+    return ModelCard("probe", "Probe", Probe, inference=inference, **facts)
 
 
 class Probe(nn.Module):

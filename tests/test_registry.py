@@ -8,7 +8,7 @@ from helpers import one_line
 
 import baselines
 from baselines import registry
-from derainbench import models, sources
+from derainbench import cards, models, sources
 from derainbench.errors import BenchError
 
 PLUGIN = """
@@ -23,7 +23,7 @@ class NewNet(nn.Conv2d):
         super().__init__(3, width, 1)
 
 
-CARDS = [ModelCard("newnet", "NewNet", NewNet, paper="none", repository="none")]
+CARDS = [ModelCard("newnet", "NewNet", NewNet)]
 """
 
 
@@ -42,7 +42,7 @@ def package(tmp_path, monkeypatch):
 def test_every_name_has_a_complete_card(name):
     card = models.card(name)
     assert card.name == name == name.lower()
-    assert card.title and card.paper and card.repository and card.weights
+    assert card.title == cards.card(name).title
     assert card.inference in ("tiled", "whole")
     assert card.quantise in ("round", "truncate")
     assert card.padding in ("replicate", "reflect", "square")

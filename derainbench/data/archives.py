@@ -110,10 +110,8 @@ def unpack(archive: Path, out: Path, max_bytes: int) -> int:
                 file.extract(targets=[m.name for _, m in wanted], factory=writers)
                 return left
             for _, member in wanted:
-                with _member_stream(file, member) as source:
-                    writer = writers.create(member.name)
-                    with writer:
-                        shutil.copyfileobj(source, writer, _CHUNK)
+                with _member_stream(file, member) as source, writers.create(member.name) as sink:
+                    shutil.copyfileobj(source, sink, _CHUNK)
         if isinstance(file, tarfile.TarFile):
             _refuse_open_end(file)
     return left

@@ -234,7 +234,7 @@ class _Broken(requests.RequestException):
 def _passing(error: BaseException) -> bool:
     if isinstance(error, requests.HTTPError):
         return error.response is not None and error.response.status_code in _PASSING
-    if isinstance(error, requests.TooManyRedirects | requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.SSLError):
         return False
     return isinstance(
         error,
