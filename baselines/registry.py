@@ -11,6 +11,7 @@ import ast
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,14 +86,15 @@ def index() -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for file in sorted(PACKAGE.glob("*.py")):
-        for name in _declared_models(file):
+        for name in _declared_models(file, file.stat().st_mtime_ns):
             if name in found:
                 raise ValueError(f"{found[name].name} and {file.name} both provide '{name}'")
             found[name] = file
     return found
 
 
-def _declared_models(file: Path) -> tuple[str, ...]:
+@cache
+def _declared_models(file: Path, _changed: int) -> tuple[str, ...]:
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MODELS":
             return ast.literal_eval(node.value)

@@ -50,7 +50,7 @@ def baseline(name: str, folder: Path) -> dict[str, Any]:
     model.double()
     double = _worst(compute(x.double()), golden["y64"])
     side = 128 if manifest["gmacs_256"] is None else 256
-    counts = structure(network.model, dict(network.kwargs), side)
+    counts = structure(network.model, dict(network.kwargs), side).totals(side)
     return {
         "network": name,
         "model": network.model,
@@ -74,7 +74,7 @@ def esdnet(folder: Path) -> dict[str, Any]:
     model = ESDNet(**case["constructor"])
     load_checkpoint(model, folder / "open" / "weights.safetensors")
     single = _worst(model.eval()(torch.from_numpy(golden["x"])), golden["y_eval"])
-    counts = structure("esdnet", {})
+    counts = structure("esdnet", {}).totals(256)
     return {
         "network": "ESDNet",
         "model": "esdnet",

@@ -90,15 +90,15 @@ def one_of(value: str | None, choices: tuple[str, ...], option: str) -> None:
 def models(
     name: Annotated[str | None, typer.Argument(help="Show one model in full.")] = None,
     size: Annotated[int, typer.Option(help="Image side for MACs, pixels.", min=16)] = 256,
-    out: Annotated[Path | None, typer.Option(help="Write CSV instead.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write this folder instead: every layer of every model.")
+    ] = None,
 ) -> None:
     """Every model: parameters, MACs, origin, licences, weights; one by name: its fact card."""
     from derainbench.report import structure
 
     if out:
-        from derainbench.files import write_text
-
-        write_text(out, structure.model_table([name] if name else None, size).to_csv(index=False))
+        structure.write(out, size)
     else:
         typer.echo(structure.describe(name, size) if name else structure.overview(size))
 
@@ -459,18 +459,22 @@ def metrics_fetch(
 @app.command()
 def energy(
     model: ModelName,
-    weights: Weights,
-    data: Data,
     out: Out,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weight file; without, the structure alone is counted.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Split folder with input/.")] = None,
     kwarg: Kwargs = None,
     size: Annotated[int, typer.Option(help="Side of the central crops, pixels.", min=16)] = 256,
     images: Annotated[int, typer.Option(help="Number of images.", min=1)] = 8,
     device: Device = "auto",
     dataset: DatasetFile = None,
 ) -> None:
-    """Counts operations and prices them: layers.csv, energy.json."""
+    """Counts every operation of a model: layers.csv, others.csv, energy.json."""
     from derainbench.energy.account import measure
 
+    if (weights is None) != (data is None):
+        raise UsageError("--weights and --data go together; without both, the structure is counted")
     result = measure(
         model_name=model,
         weights=weights,
@@ -486,6 +490,15 @@ def energy(
 
 
 ResolvedConfig = Annotated[Path, typer.Option("--config", help="Benchmark configuration.")]
+
+
+@app.command()
+def scenarios(config: ResolvedConfig, out: Out) -> None:
+    """Energies, savings and break-even firing rates under every scenario, from the accounts."""
+    from derainbench.audit.energy import write
+    from derainbench.config import load
+
+    write(load(config), out)
 
 
 @app.command()

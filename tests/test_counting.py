@@ -10,6 +10,7 @@ from torch import nn
 from derainbench import models
 from derainbench.energy.counting import (
     ANALOG,
+    INTEGER,
     SILENT,
     SPIKES,
     UNMEASURED,
@@ -149,8 +150,9 @@ def test_products_outside_layers_are_counted():
         ([1, 1, 1, 1], SPIKES),
         ([0, 0, 0, 0], SILENT),
         ([0, 0.5, 1, 0], ANALOG),
-        ([0, 2, 1, 0], ANALOG),
-        ([0, -1, 1, 0], ANALOG),
+        ([0, 2, 1, 0], INTEGER),
+        ([0, -1, 1, 0], INTEGER),
+        ([0, -1, 1.5, 0], ANALOG),
         ([0, 1, 1, 1e-7], ANALOG),
     ],
 )
@@ -178,7 +180,7 @@ def test_a_layer_used_again_is_counted_again():
 
 
 def test_structure_alone_needs_no_values():
-    record = only(count_structure(nn.Conv2d(3, 5, 3, padding=1), 10_000, 20_000))
+    record = only(count_structure(nn.Conv2d(3, 5, 3, padding=1), 10_000, 20_000)[0])
     assert record.macs == 5 * 3 * 9 * 10_000 * 20_000
     assert record.input == UNMEASURED
     assert math.isnan(record.rate) and math.isnan(record.effective)

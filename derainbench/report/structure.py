@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import pandas as pd
 
-from derainbench import cards, models
+from derainbench import cards, models, provenance
 from derainbench.cards import ModelFacts, WeightFile
 from derainbench.data.catalogue import ManualMirror
-from derainbench.energy.account import structure
+from derainbench.energy.account import Structure, structure
+from derainbench.files import staged_folder, write_text
 from derainbench.sources import model_names
 
 
-def model_table(names: Sequence[str] | None = None, size: int = 256) -> pd.DataFrame:
+def counted(names: Sequence[str], size: int) -> Iterator[tuple[str, int, Structure]]:
+    """Name, image side and structure of models at their default arguments."""
+    for name in names:
+        multiple = models.card(name).size_multiple
+        side = -(-size // multiple) * multiple
+        yield name, side, structure(name, {}, side)
+
+
+def model_table(counts: Iterable[tuple[str, int, Structure]]) -> pd.DataFrame:
     """Parameters, dense GMACs of one image and origin of models at their default size.
 
     Args:
-        names: models, or None for all.
-        size: image side in pixels; rounded up to the model's size multiple.
+        counts: from :func:`counted`.
 
     Raises:
-        BenchError: for an unknown model, or one without a fact card.
+        BenchError: for a model without a fact card.
     """
     rows = []
-    for name in names or model_names():
+    for name, side, counts_of in counts:
         card, facts = models.card(name), cards.card(name)
-        side = -(-size // card.size_multiple) * card.size_multiple
-        counts = structure(card.name, {}, side)
         rows.append(
             {
                 "model": card.name,
                 "title": card.title,
                 "venue": f"{facts.paper.venue} {facts.paper.year}",
-                "parameters": counts["parameters"],
+                "parameters": counts_of.parameters,
                 "size": f"{side}x{side}",
-                "gmacs": counts["macs_dense"] / 1e9,
+                "gmacs": counts_of.layers["macs"].sum() / 1e9,
                 "spiking": card.spiking,
                 "paper": facts.citation,
                 "licence": facts.code.licence,
@@ -48,9 +55,22 @@ def model_table(names: Sequence[str] | None = None, size: int = 256) -> pd.DataF
     return pd.DataFrame(rows)
 
 
+def write(out: Path, size: int = 256) -> None:
+    """Every model: ``models.csv``, and ``layers.csv``, ``others.csv`` with a column ``model``."""
+    counts = list(counted(model_names(), size))
+    with staged_folder(out) as stage:
+        write_text(stage / "models.csv", model_table(counts).to_csv(index=False))
+        for file in ("layers", "others"):
+            table = pd.concat([getattr(c, file).assign(model=name) for name, _, c in counts])
+            table.insert(0, "model", table.pop("model"))
+            table = table.dropna(axis="columns", how="all")  # what only measurement tells
+            write_text(stage / f"{file}.csv", table.to_csv(index=False, float_format="%.9g"))
+        provenance.write_record(stage / "models.csv", settings={"size": size})
+
+
 def overview(size: int = 256) -> str:
     """One row per model, as Markdown."""
-    table = model_table(size=size)
+    table = model_table(counted(model_names(), size))
     table["spiking"] = table["spiking"].map({True: "yes", False: ""})
     return table.drop(columns=["paper", "official weights"]).to_markdown(
         index=False, floatfmt=".2f", intfmt=","
@@ -59,7 +79,7 @@ def overview(size: int = 256) -> str:
 
 def describe(name: str, size: int = 256) -> str:
     """A model's fact card in full, with its parameters and MACs."""
-    row = model_table([name], size).iloc[0]
+    row = model_table(counted([models.card(name).name], size)).iloc[0]
     return "\n".join(_lines(cards.card(name), row))
 
 
