@@ -489,6 +489,20 @@ def energy(
     typer.echo(json.dumps(result["mean"], indent=1))
 
 
+@app.command()
+def crosscheck(
+    out: Out,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Model name; repeatable; default: four.")
+    ] = None,
+    size: Annotated[int, typer.Option(help="Side of the image, pixels.", min=16)] = 256,
+) -> None:
+    """Our operation counts beside other counters': crosscheck.csv, crosscheck-layers.csv."""
+    from derainbench.energy import crosscheck as checks
+
+    typer.echo(checks.markdown(checks.write(out, model or checks.MODELS, size)))
+
+
 ResolvedConfig = Annotated[Path, typer.Option("--config", help="Benchmark configuration.")]
 
 

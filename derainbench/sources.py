@@ -40,6 +40,14 @@ _STAGES = {
     "train": ("training/*.py", "device.py", *_READING),
     "evaluate": ("evaluation/*.py", "device.py", "models.py", *_READING),
     "energy": ("energy/*.py", "catalog/costs.yaml", "device.py", "models.py", *_READING),
+    "crosscheck": (
+        "energy/crosscheck.py",
+        "energy/counters.py",
+        "energy/counting.py",
+        "models.py",
+        "baselines/*.py",
+        "esdnet/*.py",
+    ),
     "rate": ("evaluation/noreference.py", "data/images.py"),
     "structure": (
         "report/structure.py",

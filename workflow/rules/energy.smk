@@ -17,6 +17,26 @@ rule structure:
         "python -m derainbench models --out {output} > {log} 2>&1"
 
 
+# Our operation counts beside those of other counters, no training needed.
+rule crosscheck:
+    input:
+        code("crosscheck"),
+    output:
+        summary=f"{RESULTS}/crosscheck/crosscheck.csv",
+        layers=f"{RESULTS}/crosscheck/crosscheck-layers.csv",
+    log:
+        f"{RESULTS}/logs/crosscheck.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/crosscheck.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    shell:
+        "python -m derainbench crosscheck --out $(dirname {output.summary}) > {log} 2>&1"
+
+
 # Operation counts and energy, on the first test set of a run.
 rule energy:
     input:
