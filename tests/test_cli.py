@@ -24,6 +24,7 @@ VERBS = [
     "evaluate",
     "score",
     "energy",
+    "crosscheck",
     "tables",
     "figures",
     "report",

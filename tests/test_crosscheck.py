@@ -2,11 +2,13 @@
 reason, and one without is not hidden."""
 
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 import torch
-from helpers import SMALL, one_line, refusal
+from helpers import ROOT, SMALL, one_line, refusal
 from spikingjelly.activation_based import layer
 from torch import nn
 
@@ -255,13 +257,16 @@ def test_a_failure_inside_ptflops_is_told():
     assert not hasattr(torch.add, "op")
 
 
-@pytest.mark.parametrize("counter", [c for c in COUNTERS if not c.needs_values])
+@pytest.mark.parametrize(
+    "counter", [c for c in COUNTERS if not c.needs_values], ids=lambda c: c.name
+)
 @pytest.mark.parametrize("name", ["esdnet", "esdnet-ann", "prenet", "nafnet"])
 def test_meta_tensors_are_counted_as_real_ones(counter, name):
     readings = []
     for device in ("meta", "cpu"):
-        with torch.no_grad(), torch.device(device):
+        with torch.device(device):
             model = models.build(name, **SMALL[name]).eval()
+        with torch.no_grad():
             readings.append(counter.read(model, checks._image(16, device)))
     assert readings[0] == readings[1]
 
@@ -315,6 +320,22 @@ def test_the_verb_writes_both_tables_and_prints_a_short_one(cli, tmp_path):
     assert record["settings"] == {"models": ["prn_r"], "size": 64}
     assert done.stdout.count("\n") == 2 + len(COUNTERS)
     assert f"| prn_r   | {THOP}" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_rule_needs_no_data_and_no_training(tmp_path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"),
+            *("--configfile", ROOT / "config" / "smoke.yaml", "--directory", tmp_path),
+            *("--dry-run", "--quiet", "host", "--", "results/smoke/crosscheck/crosscheck.csv"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    rules = [s for s in (done.stdout + done.stderr).splitlines() if s.startswith("rule ")]
+    assert rules == ["rule crosscheck:"]
 
 
 def test_the_same_call_gives_the_same_bytes(tmp_path):

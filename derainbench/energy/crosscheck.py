@@ -6,6 +6,7 @@ operations that run in them. A difference that these do not account for stays "u
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -367,12 +368,10 @@ def _sides(model: str, size: int) -> tuple[int, int]:
 
 
 def _builder(model: str, device: str) -> Callable[[], nn.Module]:
-    def build() -> nn.Module:
-        torch.manual_seed(SEED)
-        with torch.device(device):
-            return models.build(model).eval()
-
-    return build
+    torch.manual_seed(SEED)
+    with torch.device(device):
+        template = models.build(model).eval()
+    return lambda: copy.deepcopy(template)
 
 
 def _image(side: int, device: str) -> torch.Tensor:
