@@ -43,6 +43,7 @@ _STAGES = {
     "crosscheck": (
         "energy/crosscheck.py",
         "energy/counters.py",
+        "energy/differences.py",
         "energy/counting.py",
         "models.py",
         "baselines/*.py",
