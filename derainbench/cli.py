@@ -503,6 +503,69 @@ def crosscheck(
     typer.echo(checks.markdown(checks.write(out, model or checks.MODELS, size)))
 
 
+@app.command()
+def spikes(
+    model: ModelName,
+    weights: Weights,
+    data: Data,
+    out: Out,
+    kwarg: Kwargs = None,
+    size: Annotated[int, typer.Option(help="Side of the central crops, pixels.", min=16)] = 128,
+    images: Annotated[
+        int | None, typer.Option(help="Number of pairs; default: all.", min=1)
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="Least change of a value in [0,1] that is rain.", min=0, max=1)
+    ] = 0.1,
+    device: Device = "auto",
+    dataset: DatasetFile = None,
+) -> None:
+    """Compares spike rates at rain and clean pixels: spikes.csv, depth.csv, spikes.json."""
+    from derainbench.energy.spikes import measure
+    from derainbench.report.spikes import sentences
+
+    result = measure(
+        model_name=model,
+        weights=weights,
+        split_folder=data,
+        out=out,
+        kwargs=assignments(kwarg, "--kwarg"),
+        size=size,
+        images=images,
+        device=device,
+        dataset=dataset,
+        threshold=threshold,
+    )
+    for line in sentences(result):
+        typer.echo(line)
+
+
+@app.command()
+def joules(
+    model: ModelName,
+    weights: Weights,
+    out: Annotated[Path, typer.Option("--out", help="JSON file to write.")],
+    kwarg: Kwargs = None,
+    size: Annotated[int, typer.Option(help="Side of the image, pixels.", min=16)] = 256,
+    repetitions: Annotated[int, typer.Option(help="Measurements.", min=1)] = 5,
+    device: Device = "auto",
+) -> None:
+    """Measures the energy that GPU (NVML) and CPU (RAPL) draw per image, above idle."""
+    from derainbench.energy.joules import measure, sentences
+
+    result = measure(
+        model_name=model,
+        weights=weights,
+        out=out,
+        kwargs=assignments(kwarg, "--kwarg"),
+        size=size,
+        repetitions=repetitions,
+        device=device,
+    )
+    for line in sentences(result):
+        typer.echo(line)
+
+
 ResolvedConfig = Annotated[Path, typer.Option("--config", help="Benchmark configuration.")]
 
 
@@ -529,6 +592,15 @@ def figures(config: ResolvedConfig, out: Out) -> None:
     """The Pareto figure and the image strip, from score and count files."""
     from derainbench.config import load
     from derainbench.report.figures import write_figures
+
+    write_figures(load(config), out)
+
+
+@app.command("spike-figures")
+def spike_figures(config: ResolvedConfig, out: Out) -> None:
+    """The paper's Fig. 2 and spike rates by depth, from the files of `spikes`."""
+    from derainbench.config import load
+    from derainbench.report.spikes import write_figures
 
     write_figures(load(config), out)
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from derainbench.data import catalogue
 from derainbench.errors import BenchError
 from derainbench.settings import check, read_yaml
-from derainbench.sources import known_model
+from derainbench.sources import SPIKING, known_model
 from derainbench.suggest import did_you_mean
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -123,6 +123,19 @@ class Energy(_Strict):
     images: int = Field(8, ge=1)
 
 
+class Spikes(_Strict):
+    """Where spike rates of rain and clean pixels are compared: central crops of test pairs.
+
+    Attributes:
+        images: of the first paired test set of a run; default: all.
+        threshold: least change of a value in [0,1] that is rain.
+    """
+
+    size: int = Field(128, ge=16)
+    images: int | None = Field(None, ge=1)
+    threshold: float = Field(0.1, ge=0, le=1)
+
+
 class Figures(_Strict):
     """What the figures show."""
 
@@ -150,6 +163,7 @@ class Config(_Strict):
     datasets: dict[Name, AnySet]
     runs: dict[Name, Run] = Field(min_length=1)
     energy: Energy = Energy()
+    spikes: Spikes = Spikes()
     figures: Figures
     threads: Threads = Threads()
     workers: int = Field(0, ge=0)
@@ -249,6 +263,14 @@ class Config(_Strict):
             for variant in run.variants():
                 for dataset in run.test:
                     yield name, variant, dataset
+
+    def spiking(self) -> Iterator[tuple[str, str, str]]:
+        """Every (run, variant, first paired test set) of a model that computes with spikes."""
+        for name, run in self.runs.items():
+            paired = [dataset for dataset in run.test if self.paired(dataset)]
+            if known_model(run.model) in SPIKING and paired:
+                for variant in run.variants():
+                    yield name, variant, paired[0]
 
 
 def parse(values: Mapping[str, Any], source: str) -> Config:

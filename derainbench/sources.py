@@ -18,6 +18,7 @@ from derainbench.suggest import did_you_mean
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
 ESDNET = "esdnet"
+SPIKING = (ESDNET,)  # what model cards say too, but those import the models
 
 _READING = ("data/images.py", "data/pairs.py", "data/crops.py")
 # With models.py: where a model's name and its weight file lead.
@@ -49,6 +50,16 @@ _STAGES = {
         "baselines/*.py",
         "esdnet/*.py",
     ),
+    "spikes": (
+        "energy/spikes.py",
+        "audit/spikerates.py",
+        "audit/statistics.py",
+        "device.py",
+        "models.py",
+        *_READING,
+    ),
+    "spike_figures": ("report/spikes.py", "report/collect.py", "report/style.py"),
+    "joules": ("energy/joules.py", "energy/power.py", "device.py", "models.py"),
     "rate": ("evaluation/noreference.py", "data/images.py"),
     "structure": (
         "report/structure.py",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT
 
-from derainbench import sources
+from derainbench import models, sources
 
 
 def names(files: list[Path]) -> set[str]:
@@ -53,6 +53,9 @@ def test_the_twin_depends_on_esdnet():
         ("train", {"training/loop.py", "training/losses.py", "data/crops.py"}),
         ("evaluate", {"evaluation/protocols.py", "evaluation/inference.py", "data/images.py"}),
         ("energy", {"energy/counting.py", "energy/account.py", "catalog/costs.yaml"}),
+        ("spikes", {"energy/spikes.py", "audit/spikerates.py", "data/crops.py"}),
+        ("spike_figures", {"report/spikes.py", "report/style.py"}),
+        ("joules", {"energy/joules.py", "energy/power.py"}),
         ("tables", {"report/tables.py", "catalog/published.csv"}),
         ("figures", {"report/figures.py", "report/style.py"}),
         ("report", {"report/page.py"}),
@@ -62,7 +65,7 @@ def test_a_stage_depends_on_the_code_that_does_its_work(stage, needed):
     assert {f"derainbench/{n}" for n in needed} <= names(sources.of_stage(stage))
 
 
-@pytest.mark.parametrize("stage", ["synthesise", "train", "evaluate", "energy"])
+@pytest.mark.parametrize("stage", ["synthesise", "train", "evaluate", "energy", "spikes", "joules"])
 def test_editing_a_report_redoes_no_computation(stage):
     assert not [f for f in names(sources.of_stage(stage)) if "report/" in f or "published" in f]
 
@@ -81,3 +84,7 @@ def test_new_training_code_is_noticed_by_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "PACKAGE", copy)
     (copy / "training" / "augment.py").touch()
     assert copy / "training" / "augment.py" in sources.of_training("esdnet")
+
+
+def test_spiking_models_are_those_whose_cards_say_so():
+    assert set(sources.SPIKING) == {name for name, card in models.cards().items() if card.spiking}

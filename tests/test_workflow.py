@@ -50,6 +50,7 @@ MINI = {
         }
     },
     "energy": {"size": 64, "images": 1},
+    "spikes": {"size": 64},
     "figures": {"dataset": "rain", "strip_images": 1},
 }
 
@@ -95,6 +96,8 @@ def test_everything_is_made_and_marked_as_smoke(checkout):
         assert "configuration" in (results / "tables" / f"{table}.csv").read_text()
     for kind in ("pdf", "png", "svg"):
         assert (results / "figures" / f"pareto.{kind}").stat().st_size > 1000
+    for figure in ("fig2-tiny", "rain-spikes-tiny"):
+        assert (results / "figures" / f"{figure}.svg").stat().st_size > 1000
     page = (results / "report" / "index.html").read_text()
     assert "SMOKE" in page
     assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "")
@@ -119,6 +122,8 @@ def test_a_second_run_does_nothing(checkout):
         ("esdnet/blocks.py", {"train", "evaluate", "energy"}, {"synthesise"}),
         ("baselines/prenet.py", set(), {"train", "evaluate", "energy"}),
         ("derainbench/energy/counting.py", {"energy", "tables"}, {"train", "evaluate"}),
+        ("derainbench/audit/spikerates.py", {"spikes", "spike_figures"}, {"train", "energy"}),
+        ("derainbench/report/spikes.py", {"spike_figures"}, {"spikes", "tables"}),
     ],
 )
 def test_an_edit_reruns_what_depends_on_it(checkout, edited, reruns, spares):

@@ -37,6 +37,9 @@ def one_of(names):
 
 VARIANTS = [(run, variant) for run in CONFIG.runs for variant in CONFIG.runs[run].variants()]
 
+# Runs of spiking models, and the data set on which their spikes are looked at.
+SPIKING = {run: dataset for run, _, dataset in CONFIG.spiking()}
+
 
 def sets_of(kind):
     """The data sets of one kind."""

@@ -69,3 +69,78 @@ rule energy:
         " {params.kwargs} --data {params.folder:q} --size {params.size}"
         " --images {params.images} --device {params.device}"
         " --dataset {input.data} --out $(dirname {output.account}) > {log} 2>&1"
+
+
+# Spike rates at rain and at clean pixels, on the first paired test set of a spiking run.
+rule spikes:
+    input:
+        code=lambda w: code("spikes", w.run),
+        images=lambda w: acquired(SPIKING[w.run]),
+        data=lambda w: verified(SPIKING[w.run]),
+        weights=weights_of,
+    output:
+        multiext(
+            f"{RESULTS}/spikes/{{run}}/{{variant}}/",
+            "spikes.csv",
+            "depth.csv",
+            "patch.npz",
+            answer="spikes.json",
+        ),
+    log:
+        f"{RESULTS}/logs/spikes/{{run}}/{{variant}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/spikes/{{run}}/{{variant}}.tsv"
+    wildcard_constraints:
+        run=one_of(SPIKING),
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.infer
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+    params:
+        model=lambda w: CONFIG.runs[w.run].model,
+        kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
+        folder=lambda w: CONFIG.split_folder(SPIKING[w.run], "test"),
+        size=CONFIG.spikes.size,
+        images=f"--images {CONFIG.spikes.images}" if CONFIG.spikes.images else "",
+        threshold=CONFIG.spikes.threshold,
+        device=CONFIG.device,
+    shell:
+        "python -m derainbench spikes --model {params.model} --weights {input.weights:q}"
+        " {params.kwargs} --data {params.folder:q} --size {params.size} {params.images}"
+        " --threshold {params.threshold} --device {params.device}"
+        " --dataset {input.data} --out $(dirname {output.answer}) > {log} 2>&1"
+
+
+# Joules really drawn, one measurement at a time. Not part of the default target, because nothing
+# else may run meanwhile: when all else is done, `snakemake --cores all all_joules`.
+rule joules:
+    input:
+        code=lambda w: code("joules", w.run),
+        weights=weights_of,
+    output:
+        f"{RESULTS}/joules/{{run}}/{{variant}}.json",
+    log:
+        f"{RESULTS}/logs/joules/{{run}}/{{variant}}.log",
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.infer
+    resources:
+        gpu=GPU,
+        meter=1,
+        mem_mb=4000,
+    params:
+        model=lambda w: CONFIG.runs[w.run].model,
+        kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
+        size=CONFIG.energy.size,
+        device=CONFIG.device,
+    shell:
+        "python -m derainbench joules --model {params.model} --weights {input.weights:q}"
+        " {params.kwargs} --size {params.size} --device {params.device} --out {output}"
+        " > {log} 2>&1"
+
+
+rule all_joules:
+    input:
+        [f"{RESULTS}/joules/{run}/{variant}.json" for run, variant in VARIANTS],

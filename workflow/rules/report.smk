@@ -6,6 +6,9 @@ RATED += [
     f"{RESULTS}/rated/{r}/{v}/{d}.csv" for r, v, d in CONFIG.evaluations() if not CONFIG.paired(d)
 ]
 TABLES = ["quality", "comparison", "realrain", "complexity", "structure"]
+SPIKE_FIGURES = [
+    f"{RESULTS}/figures/{kind}-{run}.svg" for run in SPIKING for kind in ("fig2", "rain-spikes")
+]
 STRIP = f"{RESULTS}/figures/strip-{CONFIG.figures.dataset}.png"
 
 
@@ -13,6 +16,7 @@ localrules:
     record_config,
     tables,
     figures,
+    spike_figures,
     page,
 
 
@@ -80,6 +84,32 @@ rule figures:
         folder=lambda w, output: os.path.dirname(output[0]),
     shell:
         "python -m derainbench figures --config {input.config} --out {params.folder}"
+        " > {log} 2>&1"
+
+
+# The paper's Fig. 2 and the answer to its question, for every run of a spiking model.
+rule spike_figures:
+    input:
+        code("spike_figures"),
+        [f"{RESULTS}/spikes/{r}/{v}/spikes.json" for r, v, _ in CONFIG.spiking()],
+        config=rules.record_config.output,
+    output:
+        report(
+            SPIKE_FIGURES,
+            caption="../report/spikes.rst",
+            category="Figures",
+        ),
+        [f"{os.path.splitext(file)[0]}.{kind}" for file in SPIKE_FIGURES for kind in ("pdf", "png")],
+    log:
+        f"{RESULTS}/logs/spike_figures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/spike_figures.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        folder=f"{RESULTS}/figures",
+    shell:
+        "python -m derainbench spike-figures --config {input.config} --out {params.folder}"
         " > {log} 2>&1"
 
 
