@@ -79,13 +79,10 @@ rule spikes:
         data=lambda w: verified(SPIKING[w.run]),
         weights=weights_of,
     output:
-        multiext(
-            f"{RESULTS}/spikes/{{run}}/{{variant}}/",
-            "spikes.csv",
-            "depth.csv",
-            "patch.npz",
-            answer="spikes.json",
-        ),
+        rates=f"{RESULTS}/spikes/{{run}}/{{variant}}/spikes.csv",
+        depths=f"{RESULTS}/spikes/{{run}}/{{variant}}/depth.csv",
+        patch=f"{RESULTS}/spikes/{{run}}/{{variant}}/patch.npz",
+        answer=f"{RESULTS}/spikes/{{run}}/{{variant}}/spikes.json",
     log:
         f"{RESULTS}/logs/spikes/{{run}}/{{variant}}.log",
     benchmark:

@@ -107,7 +107,7 @@ rule spike_figures:
     conda:
         "../../environment.yml"
     params:
-        folder=f"{RESULTS}/figures",
+        folder=lambda w, output: os.path.dirname(output[0]),
     shell:
         "python -m derainbench spike-figures --config {input.config} --out {params.folder}"
         " > {log} 2>&1"
