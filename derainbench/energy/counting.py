@@ -8,7 +8,8 @@ a name.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -211,7 +212,13 @@ class OperationCounter(TorchDispatchMode):
         self._hooks.clear()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
+        if not self.measure and _keeps_shape(func, args):
+            # Torch works such shapes out in Python, in most of the time that a network takes.
+            out = torch.empty_like(args[0])
+            if func in _NORMS:  # with statistics that nobody asks for
+                out = out, *out.new_empty(2, 0)
+        else:
+            out = func(*args, **(kwargs or {}))
         if func is aten.convolution.default:
             self._convolution(args, out)
         elif func in _FIRST_FACTOR:
@@ -328,6 +335,24 @@ _FIRST_FACTOR = {
 }
 
 
+def _keeps_shape(func: Any, args: Sequence[Any]) -> bool:
+    """Whether an operator makes a new tensor like its first argument, whatever its values."""
+    if func in _NORMS:
+        return True
+    if func not in _ALIKE:
+        return False
+    shape = args[0].shape
+    return all(not isinstance(a, torch.Tensor) or a.shape == shape for a in args[1:])
+
+
+_ALIKE = {
+    *(getattr(aten, name).Tensor for name in ("add", "sub", "mul", "div")),
+    *(getattr(aten, name).default for name in ("relu", "gelu", "leaky_relu", "sigmoid", "tanh")),
+    aten.clamp_min.default,
+}
+_NORMS = {aten.native_batch_norm.default, aten.native_layer_norm.default}
+
+
 @lru_cache(maxsize=64)
 def _reach(axes: tuple[tuple[int, ...], ...], transposed: bool) -> tuple[int, torch.Tensor | None]:
     """How many output places the input places of a convolution contribute to.
@@ -437,9 +462,21 @@ def count_structure(
     The model is moved to the meta device: build a fresh one for this.
     """
     model = model.to("meta").eval()
-    with OperationCounter(model, measure=False) as counter:
+    with OperationCounter(model, measure=False) as counter, _nondeterministic():
         model(torch.empty(1, 3, height, width, device="meta"))
     return counter.counts, counter.others
+
+
+@contextmanager
+def _nondeterministic() -> Iterator[None]:
+    """Where interpolation is one operator: deterministic algorithms compose it of others."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)
 
 
 @torch.no_grad()

@@ -63,7 +63,6 @@ def write(out: Path, size: int = 256) -> None:
         for file in ("layers", "others"):
             table = pd.concat([getattr(c, file).assign(model=name) for name, _, c in counts])
             table.insert(0, "model", table.pop("model"))
-            table = table.dropna(axis="columns", how="all")  # what only measurement tells
             write_text(stage / f"{file}.csv", table.to_csv(index=False, float_format="%.9g"))
         provenance.write_record(stage / "models.csv", settings={"size": size})
 

@@ -3,7 +3,9 @@ rule structure:
     input:
         code("structure"),
     output:
-        f"{RESULTS}/structure.csv",
+        models=f"{RESULTS}/structure/models.csv",
+        layers=f"{RESULTS}/structure/layers.csv",
+        others=f"{RESULTS}/structure/others.csv",
     log:
         f"{RESULTS}/logs/structure.log",
     benchmark:
@@ -14,7 +16,7 @@ rule structure:
     resources:
         mem_mb=2000,
     shell:
-        "python -m derainbench models --out {output} > {log} 2>&1"
+        "python -m derainbench models --out $(dirname {output.models}) > {log} 2>&1"
 
 
 # Our operation counts beside those of other counters, no training needed.
@@ -37,7 +39,7 @@ rule crosscheck:
         "python -m derainbench crosscheck --out $(dirname {output.summary}) > {log} 2>&1"
 
 
-# Operation counts and energy, on the first test set of a run.
+# Operation counts on the first test set of a run.
 rule energy:
     input:
         code=lambda w: code("energy", w.run),
@@ -46,6 +48,7 @@ rule energy:
         weights=weights_of,
     output:
         layers=f"{RESULTS}/energy/{{run}}/{{variant}}/layers.csv",
+        others=f"{RESULTS}/energy/{{run}}/{{variant}}/others.csv",
         account=f"{RESULTS}/energy/{{run}}/{{variant}}/energy.json",
     log:
         f"{RESULTS}/logs/energy/{{run}}/{{variant}}.log",
@@ -69,6 +72,31 @@ rule energy:
         " {params.kwargs} --data {params.folder:q} --size {params.size}"
         " --images {params.images} --device {params.device}"
         " --dataset {input.data} --out $(dirname {output.account}) > {log} 2>&1"
+
+
+# What the counts cost under every scenario, whom that beats, and at which firing rate.
+rule scenarios:
+    input:
+        code("scenarios"),
+        rules.structure.output,
+        [f"{RESULTS}/energy/{run}/{variant}/energy.json" for run, variant in VARIANTS],
+        config=f"{RESULTS}/config.json",
+    output:
+        multiext(f"{RESULTS}/scenarios/", "energy.csv", "savings.csv", "sensitivity.csv"),
+    log:
+        f"{RESULTS}/logs/scenarios.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/scenarios.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        folder=f"{RESULTS}/scenarios",
+    shell:
+        "python -m derainbench scenarios --config {input.config} --out {params.folder}"
+        " > {log} 2>&1"
 
 
 # Spike rates at rain and at clean pixels, on the first paired test set of a spiking run.
