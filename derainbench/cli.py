@@ -596,6 +596,15 @@ def figures(config: ResolvedConfig, out: Out) -> None:
     write_figures(load(config), out)
 
 
+@app.command("energy-figures")
+def energy_figures(config: ResolvedConfig, out: Out) -> None:
+    """Energy by block, firing rates by depth, saving by firing rate and by scenario."""
+    from derainbench.config import load
+    from derainbench.report.energy import write_figures
+
+    write_figures(load(config), out)
+
+
 @app.command("spike-figures")
 def spike_figures(config: ResolvedConfig, out: Out) -> None:
     """The paper's Fig. 2 and spike rates by depth, from the files of `spikes`."""

@@ -14,13 +14,14 @@ from pathlib import Path
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 KEPT = (
     "config.json",
-    "structure.csv",
+    "structure/models.csv",
     "tables/*",
     "figures/pareto.*",
     "runs/*/*/*.json",
     "runs/*/*/history.csv",
 )
 KEPT += ("scores/*/*/*/*.csv", "scores/*/*/*/*.json", "energy/*/*/*", "data/*/*.json")
+KEPT += ("scenarios/*", "spikes/*/*/*.csv", "spikes/*/*/*.json", "joules/*/*.json")
 KEPT += ("data/*/images.csv", "data/*/card.*", "leaks/*.csv", "leaks/*.json")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -220,10 +220,3 @@ def quantisation_bits(steps: int) -> int:
     ceil(log2(T + 1)): https://arxiv.org/abs/2409.08290.
     """
     return math.ceil(math.log2(steps + 1))
-
-
-def described(costs: str) -> dict[str, object]:
-    """A cost table with its name, for records."""
-    return {"name": costs} | {
-        k: v for k, v in asdict(cost_tables()[costs]).items() if v == v and v is not False
-    }

@@ -83,7 +83,6 @@ def accounts(config: Config) -> pd.DataFrame:
                 "dataset": entry.spec.test[0],
                 "images": content["images"],
                 "counted_size": "x".join(map(str, content["size"])),
-                "costs": content["costs"]["name"],
                 "parameters": content["structure"]["parameters"],
                 "gmacs_256": content["structure"]["macs_dense"] / 1e9,
                 **content["mean"],

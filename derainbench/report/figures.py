@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from importlib import resources
 from pathlib import Path
 
@@ -182,7 +183,7 @@ def strip(config: Config) -> Figure:
             _show(axes, restored, f"{own['psnr'].iloc[0]:.2f} dB")
         _show(row[-1], read_rgb(pair.target), pair.name)
     for axes, column in zip(grid[0], columns, strict=True):
-        axes.set_title(column)
+        axes.set_title(textwrap.fill(column, 18))
     smoke = "SMOKE: " if config.label == "smoke" else ""
     figure.suptitle(f"{smoke}{dataset} test, PSNR in protocol {protocol}", fontsize=10)
     return figure

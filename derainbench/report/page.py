@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from derainbench.config import Config
 from derainbench.data.leaks import NEAR
 from derainbench.evaluation.protocols import PROTOCOLS
 from derainbench.files import write_text
-from derainbench.report import collect, datasets
+from derainbench.report import collect, datasets, energy
 from derainbench.report.figures import published_points
 from derainbench.report.tables import all_tables
 
@@ -33,6 +35,7 @@ PUBLISHED = (
     " Dashed circles are published numbers, of unknown protocol: ESDNet at its counted size and at "
     "the published one (catalog/published_points.csv names the sources)."
 )
+NUMERIC = r"[-+]?\d[-+\d.,/±%\[\] ]*"  # cells that are aligned to the right
 MIME = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
@@ -62,6 +65,57 @@ def runs(config: Config) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _figure(folder: Path, name: str, title: str, caption: str) -> dict[str, Any]:
+    """A figure that lies in the folder as svg, pdf and png."""
+    return {
+        "title": title,
+        "caption": caption,
+        "source": data_uri(folder / f"{name}.svg"),
+        "files": [f"figures/{name}.{kind}" for kind in ("pdf", "png", "svg")],
+    }
+
+
+def _audit_figures(config: Config) -> Iterator[tuple[str, str, str]]:
+    """Name, title and caption of the figures on energy and spikes."""
+    yield (
+        "break-even",
+        "Energy saved against firing rate",
+        "Full-size ESDNet against ANN derainers, from the structure alone. A dot and a line down "
+        "mark the break-even rate; where there is none, no firing rate makes it cheaper. Grey "
+        "bands: measured rates of other networks, for orientation.",
+    )
+    for entry in energy.spiking_entries(config):
+        name = entry.title
+        yield (
+            f"energy-by-block-{entry.run}",
+            f"{name}: where its energy goes",
+            "By block, in the order of computation; outlines: all the energy of the ANN twin.",
+        )
+        yield (
+            f"firing-rates-{entry.run}",
+            f"{name}: firing rates",
+            "Of the inputs of all layers on spikes, by time step; bars: standard deviation over "
+            "images.",
+        )
+        if (Path(config.results) / "figures" / f"scenarios-{entry.run}.svg").is_file():
+            yield (
+                f"scenarios-{entry.run}",
+                f"{name}: energy saved under every scenario",
+                "Reuse: what is constant over the time steps is computed once. Skip 0: products "
+                "with a zero activation cost nothing, in ANNs too.",
+            )
+        yield (
+            f"fig2-{entry.run}",
+            f"{name}: rain and clean patch (the paper's Fig. 2)",
+            "Where it rains most: pixels, membrane potentials before firing, spike rates.",
+        )
+        yield (
+            f"rain-spikes-{entry.run}",
+            f"{name}: do rain pixels cause more spikes?",
+            "Difference in spike rate at every depth, over the test set. Hollow: undecided.",
+        )
 
 
 def _shared_backgrounds(config: Config) -> Path | None:
@@ -105,8 +159,10 @@ def write_page(config: Config, out: Path) -> Path:
             "files": [f"figures/strip-{config.figures.dataset}.png"],
         },
     ]
+    shown += [_figure(figures, *parts) for parts in _audit_figures(config)]
     templates = resources.files("derainbench.report").joinpath("templates")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.tests["numeric"] = lambda cell: re.fullmatch(NUMERIC, cell) is not None
     template = environment.from_string(templates.joinpath("index.html").read_text("utf-8"))
     html = template.render(
         config=config,

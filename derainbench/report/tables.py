@@ -10,9 +10,9 @@ import pandas as pd
 from derainbench import provenance
 from derainbench.audit.statistics import mean_interval
 from derainbench.config import PROTOCOL_NAMES, Config
-from derainbench.energy.account import cost_tables
+from derainbench.energy.scenarios import DEFAULT_COSTS, cost_tables, scenarios
 from derainbench.files import staged_folder, write_text
-from derainbench.report import collect, realrain
+from derainbench.report import collect, energy, realrain
 from derainbench.report.cells import RAINY, Table, captioned, interval_text, number, scores_text
 
 
@@ -160,27 +160,33 @@ def comparison(config: Config) -> Table:
 def complexity(config: Config) -> Table:
     """Parameters, operation counts and energy per method, mean over images and seeds."""
     accounts = collect.accounts(config)
-    rename = {"title": "method", "macs_analog": "analog_gmacs", "sops": "gsops"}
-    keys = ["title", "weights", "run", "dataset", "counted_size", "images", "costs", "parameters"]
-    numbers = ["gmacs_256", "macs_dense", "macs_analog", "sops", "firing_rate"]
-    numbers += ["energy_measured_mj", "energy_spike_driven_mj"]
+    keys = ["title", "weights", "run", "dataset", "counted_size", "images", "parameters"]
+    numbers = ["gmacs_256", "macs_analog", "macs_analog_nonzero", "macs_attention", "sops"]
+    numbers += ["firing_rate", "membrane_updates"]
     frame = accounts.groupby(keys, sort=False)[numbers].mean().reset_index()
-    for column in ("macs_dense", "macs_analog", "sops"):
+    for column in numbers[1:-2]:
         frame[column] /= 1e9
-    frame = frame.drop(columns=["run", "macs_dense"]).rename(columns=rename)
+    frame = frame.rename(
+        columns={
+            "title": "method",
+            "macs_analog": "analog_gmacs",
+            "macs_analog_nonzero": "analog_nonzero_gmacs",
+            "macs_attention": "attention_gmacs",
+            "sops": "gsops",
+        }
+    )
+    priced = _energies(config)
+    frame = frame.merge(priced, on="run").drop(columns="run")
     frame.insert(0, "configuration", config.name)
-    size = accounts["counted_size"].iloc[0]
-    name = accounts["costs"].iloc[0]
-    costs = cost_tables()[name]
+    costs = cost_tables()[DEFAULT_COSTS]
+    size = frame["counted_size"].iloc[0]
+    named = "; ".join(f"({k}) {s.title}" for k, s in scenarios().items())
     caption = captioned(
         config,
-        f"parameters and dense GMACs of one 256x256 image; analog GMACs, "
-        f"synaptic operations (GSOPs), firing rate and energy (mJ) of one {size} crop, mean over "
-        f"the images counted. Costs {name}: {costs.mac} pJ per MAC, {costs.ac} pJ per SOP. "
-        "The measured energy prices operations on analog input as MACs and those on spikes as SOPs; "
-        "all spike-driven prices every operation of a spiking network as accumulates, those on "
-        "analog input at the mean firing rate. Norms, "
-        "activations, membrane updates and memory are not in either.",
+        f"parameters and dense GMACs of one 256x256 image; MACs on analog input, synaptic "
+        f"operations (SOPs), firing rate and energy of one {size} crop, mean over the images "
+        f"counted. Costs {DEFAULT_COSTS}: {costs.mac} pJ per MAC, {costs.ac} pJ per SOP; nothing "
+        f"reused, no zero skipped. Scenarios: {named}.",
     )
     view = [
         {
@@ -191,23 +197,30 @@ def complexity(config: Config) -> Table:
             "Analog GMACs": number(row["analog_gmacs"], 2),
             "GSOPs": number(row["gsops"], 2),
             "Firing rate": number(row["firing_rate"], 4),
-            "Energy, measured (mJ)": number(row["energy_measured_mj"], 2),
-            "Energy, all spike-driven (mJ)": number(row["energy_spike_driven_mj"], 2),
+            **{f"Energy ({s}) (mJ)": number(row[f"energy_{s}_mj"], 2) for s in scenarios()},
         }
         for _, row in frame.iterrows()
     ]
     return Table("complexity", caption, frame, pd.DataFrame(view))
 
 
+def _energies(config: Config) -> pd.DataFrame:
+    """Energy of every run in mJ under the default costs: columns run, energy_<scenario>_mj."""
+    table = energy.plain(energy.answers(config, "energy"))
+    table = table[table["source"] == "measured"]
+    table = table.assign(run=table["name"].str.rsplit("/", n=1).str[0])
+    wide = table.pivot_table("mj", "run", "scenario")
+    return wide.rename(columns=lambda s: f"energy_{s}_mj").reset_index()
+
+
 def structure(config: Config) -> Table:
     """Every registered model at full size: what needs no training to be known."""
-    frame = collect.read_table(Path(config.results) / "structure.csv")
+    frame = collect.read_table(Path(config.results) / "structure" / "models.csv")
     frame.insert(0, "configuration", config.name)
-    caption = captioned(
-        config,
-        "all registered models at their papers' size, for one 256x256 image, "
+    caption = (
+        "All registered models at their papers' size, for one 256x256 image, "
         "counted from the structure alone; a spiking network's T time steps count T times. IDT takes "
-        "128x128 images only: four of them.",
+        "128x128 images only: four of them."
     )
     view = [
         {
@@ -230,6 +243,8 @@ def all_tables(config: Config) -> list[Table]:
         comparison(config),
         realrain.table(config),
         complexity(config),
+        energy.savings(config),
+        energy.break_even(config),
         structure(config),
     ]
 

@@ -5,7 +5,12 @@ RATED = [f"{RESULTS}/rated/input/{dataset}.csv" for dataset in CONFIG.real_rain(
 RATED += [
     f"{RESULTS}/rated/{r}/{v}/{d}.csv" for r, v, d in CONFIG.evaluations() if not CONFIG.paired(d)
 ]
-TABLES = ["quality", "comparison", "realrain", "complexity", "structure"]
+TABLES = ["quality", "comparison", "realrain", "complexity", "savings", "break_even", "structure"]
+ENERGY_FIGURES = [f"{RESULTS}/figures/break-even.svg"] + [
+    f"{RESULTS}/figures/{kind}-{run}.svg"
+    for run in SPIKING
+    for kind in ("energy-by-block", "firing-rates", "scenarios")
+]
 SPIKE_FIGURES = [
     f"{RESULTS}/figures/{kind}-{run}.svg" for run in SPIKING for kind in ("fig2", "rain-spikes")
 ]
@@ -16,6 +21,7 @@ localrules:
     record_config,
     tables,
     figures,
+    energy_figures,
     spike_figures,
     page,
 
@@ -40,6 +46,7 @@ rule tables:
         RATED,
         COUNTS,
         rules.structure.output,
+        rules.scenarios.output,
         config=rules.record_config.output,
     output:
         report(
@@ -87,6 +94,37 @@ rule figures:
         " > {log} 2>&1"
 
 
+# Where the energy goes, and whom it beats at which firing rate.
+rule energy_figures:
+    input:
+        code("energy_figures"),
+        COUNTS,
+        rules.scenarios.output,
+        config=rules.record_config.output,
+    output:
+        report(
+            ENERGY_FIGURES,
+            caption="../report/energy.rst",
+            category="Figures",
+        ),
+        [
+            f"{os.path.splitext(file)[0]}.{kind}"
+            for file in ENERGY_FIGURES
+            for kind in ("pdf", "png")
+        ],
+    log:
+        f"{RESULTS}/logs/energy_figures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/energy_figures.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        folder=lambda w, output: os.path.dirname(output[0]),
+    shell:
+        "python -m derainbench energy-figures --config {input.config} --out {params.folder}"
+        " > {log} 2>&1"
+
+
 # The paper's Fig. 2 and the answer to its question, for every run of a spiking model.
 rule spike_figures:
     input:
@@ -118,6 +156,9 @@ rule page:
         code("report"),
         rules.tables.output,
         rules.figures.output,
+        rules.energy_figures.output,
+        [f"{RESULTS}/spikes/{r}/{v}/spikes.json" for r, v, _ in CONFIG.spiking()],
+        SPIKE_FIGURES,
         rules.leaks.output,
         expand(
             f"{RESULTS}/data/{{dataset}}/{{file}}",
