@@ -104,7 +104,10 @@ def facts(build: Callable[[], nn.Module], image: torch.Tensor) -> Facts:
     with _Observer(model) as observer, Split(model, lambda: observer.totals) as split:
         model(image)
     height, width = image.shape[2:]
-    counts = count_structure(build(), height, width) if image.is_meta else count(build(), image)
+    if image.is_meta:
+        counts, _ = count_structure(build(), height, width)
+    else:
+        counts = count(build(), image)
     macs: Counter[str] = Counter()
     by_input: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for record in counts:

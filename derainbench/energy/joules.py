@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -139,12 +138,7 @@ def measure(
     write_json(Path(out), result)
     provenance.write_record(
         Path(out),
-        settings={
-            "model": card.name,
-            "size": size,
-            "repetitions": repetitions,
-            "zeus": metadata.version("zeus"),
-        },
+        settings={"model": card.name, "size": size, "repetitions": repetitions},
         inputs={"weights": sha256(Path(weights))},
         device=str(chosen),
         seed=SEED,

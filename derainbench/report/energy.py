@@ -122,6 +122,93 @@ def break_even(config: Config) -> Table:
     return Table("break_even", caption, frame, pd.DataFrame(view))
 
 
+def crosscheck(config: Config) -> Table:
+    """Our operation counts beside those of other counters."""
+    frame = collect.read_table(Path(config.results) / "crosscheck" / "crosscheck.csv")
+    frame.insert(0, "configuration", config.name)
+    caption = (
+        "Operation counts of other counters beside ours, at full size on freshly drawn weights, at "
+        "256x256 or, where a counter looks at values, 32x32. Every difference is explained layer by "
+        "layer in crosscheck/crosscheck-layers.csv; unexplained: what is left. thop goes by "
+        "exact layer types and does not see spikingjelly's: its parameters of ESDNet are the "
+        "likely origin of the 0.165 M in circulation."
+    )
+    view = [
+        {
+            "Model": row["model"],
+            "Counter": f"{row['counter']} {row['version']}"
+            if row["version"] == row["version"]
+            else row["counter"],
+            "Size": row["size"],
+            "GMACs": number(row["macs"] / 1e9, 3),
+            "Ours": number(row["macs_ours"] / 1e9, 3),
+            "Ratio": number(row["ratio"], 4),
+            "Unexplained": ""
+            if pd.isna(row["unexplained"])
+            else number(row["unexplained"])
+            if row["unexplained"]
+            else "none",
+            "Parameters": number(row["parameters"]),
+            "Status": row["status"],
+        }
+        for _, row in frame.iterrows()
+    ]
+    return Table("crosscheck", caption, frame, pd.DataFrame(view))
+
+
+def joules(config: Config) -> Table:
+    """Energy really drawn, where it was measured."""
+    rows = []
+    for entry in collect.entries(config):
+        file = Path(config.results) / "joules" / entry.run / f"{entry.variant}.json"
+        if not file.is_file():
+            continue
+        found = collect.read_json(file)
+        row = {
+            "configuration": config.name,
+            "method": entry.title,
+            "variant": entry.variant,
+            "device": found["device"],
+            "size": "x".join(map(str, found["size"])),
+            "status": found["status"],
+            "reason": found.get("reason", ""),
+        }
+        for part, drawn in found.get("parts", {}).items():
+            row |= {
+                f"joules_{part}": drawn["joules_per_image"],
+                f"lowest_{part}": drawn["lowest"],
+                f"highest_{part}": drawn["highest"],
+            }
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    caption = captioned(
+        config,
+        "energy drawn per image above idle by present hardware (NVML, RAPL): median of several "
+        "repetitions, lowest and highest. It says nothing about neuromorphic hardware and is not "
+        "comparable with the account above.",
+    )
+    if frame.empty:
+        caption += " Not measured: `snakemake --cores all all_joules` does it, after all else."
+    parts = [c.removeprefix("joules_") for c in frame.columns if c.startswith("joules_")]
+    view = [
+        {
+            "Method": row["method"],
+            "Device": row["device"],
+            "Size": row["size"],
+            **{
+                f"{part} (J)": ""
+                if pd.isna(row[f"joules_{part}"])
+                else f"{row[f'joules_{part}']:.3g} [{row[f'lowest_{part}']:.3g}, "
+                f"{row[f'highest_{part}']:.3g}]"
+                for part in parts
+            },
+            "Status": f"{row['status']}: {row['reason']}" if row["reason"] else row["status"],
+        }
+        for _, row in frame.iterrows()
+    ]
+    return Table("joules", caption, frame, pd.DataFrame(view))
+
+
 def _scenario_text() -> str:
     return "Scenarios: " + "; ".join(f"({k}) {s.title}" for k, s in scenarios().items()) + "."
 

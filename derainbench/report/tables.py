@@ -246,6 +246,8 @@ def all_tables(config: Config) -> list[Table]:
         energy.savings(config),
         energy.break_even(config),
         structure(config),
+        energy.crosscheck(config),
+        energy.joules(config),
     ]
 
 

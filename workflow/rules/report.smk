@@ -6,6 +6,7 @@ RATED += [
     f"{RESULTS}/rated/{r}/{v}/{d}.csv" for r, v, d in CONFIG.evaluations() if not CONFIG.paired(d)
 ]
 TABLES = ["quality", "comparison", "realrain", "complexity", "savings", "break_even", "structure"]
+TABLES += ["crosscheck", "joules"]
 ENERGY_FIGURES = [f"{RESULTS}/figures/break-even.svg"] + [
     f"{RESULTS}/figures/{kind}-{run}.svg"
     for run in SPIKING
@@ -47,6 +48,8 @@ rule tables:
         COUNTS,
         rules.structure.output,
         rules.scenarios.output,
+        rules.crosscheck.output,
+        [f for f in rules.all_joules.input if os.path.exists(f)],
         config=rules.record_config.output,
     output:
         report(
