@@ -579,6 +579,23 @@ def scenarios(config: ResolvedConfig, out: Out) -> None:
 
 
 @app.command()
+def audit(
+    config: ResolvedConfig,
+    out: Out,
+    paper: Annotated[
+        list[str] | None, typer.Option("--paper", help="Ledger; repeatable; default: all.")
+    ] = None,
+) -> None:
+    """A verdict on every claim of a paper: claims.csv, claims.json."""
+    from derainbench.audit.verdicts import write
+    from derainbench.config import load
+
+    found = write(load(config), out, paper)
+    shown = found[["claim", "reading", "verdict", "reason"]]
+    typer.echo(shown.to_markdown(index=False, disable_numparse=True))
+
+
+@app.command()
 def tables(config: ResolvedConfig, out: Out) -> None:
     """The quality and complexity tables as CSV, Markdown and LaTeX, from score and count files."""
     from derainbench.config import load
