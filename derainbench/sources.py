@@ -97,7 +97,17 @@ _STAGES = {
         "baselines/*.py",
         "esdnet/*.py",
     ),
+    "audit": (
+        "audit/ledger.py",
+        "audit/verdicts.py",
+        "audit/statistics.py",
+        "catalog/claims/*.yaml",
+        "energy/scenarios.py",
+        "report/collect.py",
+        "training/schedule.py",
+    ),
     "tables": (
+        "report/claims.py",
         "report/collect.py",
         "report/cells.py",
         "report/tables.py",

@@ -14,6 +14,7 @@ from derainbench.energy.scenarios import DEFAULT_COSTS, cost_tables, scenarios
 from derainbench.files import staged_folder, write_text
 from derainbench.report import collect, energy, realrain
 from derainbench.report.cells import RAINY, Table, captioned, interval_text, number, scores_text
+from derainbench.report.claims import claims
 
 
 def quality(config: Config) -> Table:
@@ -239,6 +240,7 @@ def structure(config: Config) -> Table:
 def all_tables(config: Config) -> list[Table]:
     """The tables in the order of the report."""
     return [
+        claims(config),
         quality(config),
         comparison(config),
         realrain.table(config),

@@ -5,7 +5,16 @@ RATED = [f"{RESULTS}/rated/input/{dataset}.csv" for dataset in CONFIG.real_rain(
 RATED += [
     f"{RESULTS}/rated/{r}/{v}/{d}.csv" for r, v, d in CONFIG.evaluations() if not CONFIG.paired(d)
 ]
-TABLES = ["quality", "comparison", "realrain", "complexity", "savings", "break_even", "structure"]
+TABLES = [
+    "claims",
+    "quality",
+    "comparison",
+    "realrain",
+    "complexity",
+    "savings",
+    "break_even",
+    "structure",
+]
 TABLES += ["crosscheck", "joules"]
 ENERGY_FIGURES = [f"{RESULTS}/figures/break-even.svg"] + [
     f"{RESULTS}/figures/{kind}-{run}.svg"
@@ -20,6 +29,7 @@ STRIP = f"{RESULTS}/figures/strip-{CONFIG.figures.dataset}.png"
 
 localrules:
     record_config,
+    audit,
     tables,
     figures,
     energy_figures,
@@ -40,6 +50,32 @@ rule record_config:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"
 
 
+# A verdict on every claim.
+rule audit:
+    input:
+        code("audit"),
+        SCORES,
+        COUNTS,
+        rules.structure.output,
+        rules.scenarios.output,
+        rules.crosscheck.output,
+        [f"{RESULTS}/spikes/{r}/{v}/spikes.json" for r, v, _ in CONFIG.spiking()],
+        config=rules.record_config.output,
+    output:
+        f"{RESULTS}/audit/claims.csv",
+        f"{RESULTS}/audit/claims.json",
+    log:
+        f"{RESULTS}/logs/audit.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        folder=lambda w, output: os.path.dirname(output[0]),
+    shell:
+        "python -m derainbench audit --config {input.config} --out {params.folder} > {log} 2>&1"
+
+
 rule tables:
     input:
         code("tables"),
@@ -49,6 +85,7 @@ rule tables:
         rules.structure.output,
         rules.scenarios.output,
         rules.crosscheck.output,
+        rules.audit.output,
         [f for f in rules.all_joules.input if os.path.exists(f)],
         config=rules.record_config.output,
     output:
