@@ -22,3 +22,4 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/report/index.html",
+        rules.all_estimators.input,

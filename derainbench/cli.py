@@ -504,6 +504,35 @@ def crosscheck(
 
 
 @app.command()
+def estimators(
+    model: ModelName,
+    weights: Weights,
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="CSV file to write.")],
+    kwarg: Kwargs = None,
+    size: Annotated[int, typer.Option(help="Side of the central crops, pixels.", min=16)] = 64,
+    images: Annotated[int, typer.Option(help="Number of images.", min=1)] = 2,
+    device: Device = "auto",
+    dataset: DatasetFile = None,
+) -> None:
+    """spikingjelly's energy estimators beside our account of the same images."""
+    from derainbench.energy.estimators import markdown, measure
+
+    table = measure(
+        model_name=model,
+        weights=weights,
+        split_folder=data,
+        out=out,
+        kwargs=assignments(kwarg, "--kwarg"),
+        size=size,
+        images=images,
+        device=device,
+        dataset=dataset,
+    )
+    typer.echo(markdown(table))
+
+
+@app.command()
 def spikes(
     model: ModelName,
     weights: Weights,

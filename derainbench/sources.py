@@ -19,6 +19,7 @@ PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
 ESDNET = "esdnet"
 SPIKING = (ESDNET,)  # what model cards say too, but those import the models
+TWINS = ("esdnet-ann",)  # of the spiking ones
 
 _READING = ("data/images.py", "data/pairs.py", "data/crops.py")
 # With models.py: where a model's name and its weight file lead.
@@ -57,6 +58,19 @@ _STAGES = {
         "catalog/costs.yaml",
         "catalog/scenarios.yaml",
         "report/collect.py",
+    ),
+    "estimators": (
+        "energy/estimators*.py",
+        "energy/folding.py",
+        "energy/account.py",
+        "energy/counting.py",
+        "energy/scenarios.py",
+        "catalog/operators.yaml",
+        "catalog/costs.yaml",
+        "catalog/scenarios.yaml",
+        "device.py",
+        "models.py",
+        *_READING,
     ),
     "crosscheck": (
         "energy/crosscheck.py",

@@ -24,6 +24,7 @@ VERBS = [
     "evaluate",
     "score",
     "energy",
+    "estimators",
     "crosscheck",
     "spikes",
     "joules",

@@ -53,6 +53,7 @@ def test_the_twin_depends_on_esdnet():
         ("train", {"training/loop.py", "training/losses.py", "data/crops.py"}),
         ("evaluate", {"evaluation/protocols.py", "evaluation/inference.py", "data/images.py"}),
         ("energy", {"energy/counting.py", "energy/account.py", "catalog/costs.yaml"}),
+        ("estimators", {"energy/estimators_spikingjelly.py", "energy/folding.py"}),
         ("spikes", {"energy/spikes.py", "audit/spikerates.py", "data/crops.py"}),
         ("spike_figures", {"report/spikes.py", "report/style.py"}),
         ("joules", {"energy/joules.py", "energy/power.py"}),

@@ -122,6 +122,7 @@ def test_a_second_run_does_nothing(checkout):
         ("esdnet/blocks.py", {"train", "evaluate", "energy"}, {"synthesise"}),
         ("baselines/prenet.py", set(), {"train", "evaluate", "energy"}),
         ("derainbench/energy/counting.py", {"energy", "tables"}, {"train", "evaluate"}),
+        ("derainbench/energy/folding.py", {"estimators"}, {"train", "energy", "tables"}),
         ("derainbench/audit/spikerates.py", {"spikes", "spike_figures"}, {"train", "energy"}),
         ("derainbench/report/spikes.py", {"spike_figures"}, {"spikes", "tables"}),
     ],

@@ -40,6 +40,13 @@ VARIANTS = [(run, variant) for run in CONFIG.runs for variant in CONFIG.runs[run
 # Runs of spiking models, and the data set on which their spikes are looked at.
 SPIKING = {run: dataset for run, _, dataset in CONFIG.spiking()}
 
+# Runs of spiking models and their twins, which spikingjelly's energy estimators are asked about.
+ESTIMATED = [
+    run
+    for run in CONFIG.runs
+    if sources.known_model(CONFIG.runs[run].model) in (*sources.SPIKING, *sources.TWINS)
+]
+
 
 def sets_of(kind):
     """The data sets of one kind."""

@@ -99,6 +99,44 @@ rule scenarios:
         " > {log} 2>&1"
 
 
+# spikingjelly's energy estimators beside our account, on small crops: they look at every value.
+rule estimators:
+    input:
+        code=lambda w: code("estimators", w.run),
+        images=lambda w: acquired(CONFIG.runs[w.run].test[0]),
+        data=lambda w: verified(CONFIG.runs[w.run].test[0]),
+        weights=weights_of,
+    output:
+        f"{RESULTS}/estimators/{{run}}/{{variant}}.csv",
+    log:
+        f"{RESULTS}/logs/estimators/{{run}}/{{variant}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/estimators/{{run}}/{{variant}}.tsv"
+    wildcard_constraints:
+        run=one_of(ESTIMATED),
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.infer
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+    params:
+        model=lambda w: CONFIG.runs[w.run].model,
+        kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
+        folder=lambda w: CONFIG.split_folder(CONFIG.runs[w.run].test[0], "test"),
+        images=CONFIG.energy.images,
+        device=CONFIG.device,
+    shell:
+        "python -m derainbench estimators --model {params.model} --weights {input.weights:q}"
+        " {params.kwargs} --data {params.folder:q} --size 64 --images {params.images}"
+        " --device {params.device} --dataset {input.data} --out {output} > {log} 2>&1"
+
+
+rule all_estimators:
+    input:
+        [f"{RESULTS}/estimators/{run}/{v}.csv" for run, v in VARIANTS if run in ESTIMATED],
+
+
 # Spike rates at rain and at clean pixels, on the first paired test set of a spiking run.
 rule spikes:
     input:
