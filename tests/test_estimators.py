@@ -254,6 +254,15 @@ def test_only_what_batch_norm_alone_does_is_folded():
     assert len(folded(unnormed)) == 2
 
 
+def test_the_given_model_is_left_as_it_is():
+    model = trained_like("esdnet")
+    before = copy.deepcopy(model.state_dict())
+    list(rows(Subjects(model), torch.rand(1, 3, 16, 16)))
+    assert same_state(model.state_dict(), before)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert not any(m._backward_hooks for m in model.modules())
+
+
 def broken(model, image, ours, strict):
     raise KeyError("first line\nsecond line")
 

@@ -220,4 +220,5 @@ def markdown(table: pd.DataFrame) -> str:
     short[numbers] = short[numbers].astype(float)
     short["strict"] = short["strict"].map({True: "yes", False: "no"}).fillna("")
     groups = short.groupby([*keys, "scenario"], sort=False)[numbers].mean().reset_index()
-    return groups.to_markdown(index=False, floatfmt=".5g").replace("nan", "   ")
+    shown = groups.astype(object).where(groups.notna(), None)
+    return shown.to_markdown(index=False, floatfmt=".5g", missingval="")
