@@ -60,7 +60,7 @@ _STAGES = {
         "report/collect.py",
     ),
     "estimators": (
-        "energy/estimators*.py",
+        "energy/estimat*.py",
         "energy/folding.py",
         "energy/account.py",
         "energy/counting.py",

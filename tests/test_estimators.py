@@ -16,8 +16,10 @@ from torch import nn
 from derainbench import models
 from derainbench.energy import estimators
 from derainbench.energy.counting import count
+from derainbench.energy.estimate import Estimator
+from derainbench.energy.estimator_neuromc import read_neuromc
 from derainbench.energy.estimators import Subjects, rows
-from derainbench.energy.estimators_spikingjelly import ESTIMATORS, Estimator
+from derainbench.energy.estimators_spikingjelly import ESTIMATORS
 from derainbench.energy.folding import folded
 from derainbench.sources import SPIKING, TWINS
 
@@ -172,6 +174,16 @@ def test_a_neurons_state_is_memory():
     row = row_of("simple", model, values())
     parts = json.loads(row["parts_mj"])
     assert parts["memory neuron_state_memory"] == pytest.approx(2 * VALUES * 4 * 24.96 * PJ)
+
+
+@pytest.mark.parametrize("image", [spikes(), values()], ids=["spikes", "values"])
+def test_leaving_out_nothing_changes_nothing(image):
+    model = one_layer(nn.BatchNorm2d(OUTPUTS), neuron.LIFNode()).eval()
+    ours, _ = Subjects(model).as_it_is.ours(image)
+    strict, lenient = (read_neuromc(copy.deepcopy(model), image, ours, s) for s in (True, False))
+    assert lenient.parts == strict.parts
+    assert lenient.parts["memory"]["extra_memory_pj"] > 0  # of the norm and the neuron
+    assert lenient.counts == strict.counts
 
 
 def test_our_account_stands_beside_it():

@@ -20,15 +20,8 @@ from derainbench.data.pairs import dataset_digests, read_split
 from derainbench.device import prepare
 from derainbench.energy.account import centre, layer_table, other_table
 from derainbench.energy.counting import count, count_structure, is_spiking
-from derainbench.energy.estimators_spikingjelly import (
-    COMPUTE,
-    ESTIMATORS,
-    MEMORY,
-    REST,
-    Estimate,
-    Estimator,
-    Ours,
-)
+from derainbench.energy.estimate import COMPUTE, MEMORY, REST, Estimate, Estimator, Ours
+from derainbench.energy.estimators_spikingjelly import ESTIMATORS
 from derainbench.energy.folding import folded
 from derainbench.energy.scenarios import (
     DEFAULT_COSTS,

@@ -8,124 +8,33 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict
 
-import pandas as pd
 import torch
 from spikingjelly.activation_based import op_counter
-from spikingjelly.activation_based.neuron import BaseNode
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from derainbench.energy.counting import ANALOG, INTEGER, SILENT
-from derainbench.energy.scenarios import Work
+from derainbench.energy.estimate import (
+    COMPUTE,
+    MEMORY,
+    REST,
+    Estimate,
+    Estimator,
+    Ours,
+    binary_notes,
+    difference,
+    model_said,
+    said,
+)
+from derainbench.energy.estimator_neuromc import read_neuromc
 
 aten = torch.ops.aten
-COMPUTE, MEMORY, REST = "compute", "memory", "rest"
-
-
-@dataclass(frozen=True)
-class Ours:
-    """Our count of the image that an estimator is given.
-
-    Attributes:
-        layers: one row per convolution or matrix product; see
-            :class:`~derainbench.energy.counting.LayerCount`.
-        others: one row per module and other operator; see
-            :class:`~derainbench.energy.counting.OtherCount`.
-        work: the sum of both.
-    """
-
-    layers: pd.DataFrame
-    others: pd.DataFrame
-    work: Work
-
-    @property
-    def macs(self) -> float:
-        """MACs on analog input, attention's too."""
-        return self.work.analog_macs + self.work.attention_macs
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What an estimator says of one image.
-
-    Attributes:
-        energy: its total, picojoule.
-        parts: picojoule by "compute", "memory" or "rest" and by the estimator's own name.
-        counts: by the estimator's own names.
-        macs, acs, sops: those of its counts that have these meanings.
-        assumptions: its model and constants.
-        notes: what distorts the result, measured.
-    """
-
-    energy: float
-    parts: Mapping[str, Mapping[str, float]]
-    counts: Mapping[str, Any]
-    assumptions: str
-    macs: float | None = None
-    acs: float | None = None
-    sops: float | None = None
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Estimator:
-    """One of spikingjelly's estimators.
-
-    Attributes:
-        name: for the rows.
-        read: gives the estimate of a model in eval mode, an image [1,3,H,W] and our count of it;
-            the last argument is whether to fail on what the estimator does not model, or to leave
-            that out.
-        scenario: which of ours is nearest.
-        folds: whether batch norm is folded first.
-        lenient: whether it can be made to leave out what it does not model.
-    """
-
-    name: str
-    read: Callable[[nn.Module, torch.Tensor, Ours, bool], Estimate]
-    scenario: str
-    folds: bool = False
-    lenient: bool = False
-
-
-def _said(**constants: Any) -> str:
-    return ", ".join(f"{name}={value}" for name, value in constants.items())
-
-
-def _model_said(info: op_counter.EnergyModelInfo, **constants: Any) -> str:
-    process = f"{info.technology_nm} nm; " if info.technology_nm else ""
-    return f"{info.model_id}: {process}{info.precision}; {info.scope}; {_said(**constants)}"
 
 
 def _count(model: nn.Module, image: torch.Tensor, *counters: op_counter.BaseCounter) -> None:
     with torch.no_grad(), op_counter.DispatchCounterMode(list(counters)):
         model(image)
-
-
-def _binary_notes(ours: Ours) -> list[str]:
-    """How much the rule "all elements 0 or 1, or else all are values" decides."""
-    notes = []
-    analog = ours.layers[ours.layers["input"].isin([ANALOG, INTEGER])]
-    if analog["effective"].sum() < analog["macs"].sum():
-        share = 1 - analog["effective"].sum() / analog["macs"].sum()
-        notes.append(
-            f"{share:.1%} of the MACs multiply a zero, padding included, and cost in full: an "
-            "input with a single element other than 0 and 1 counts as values"
-        )
-    silent = ours.layers.loc[ours.layers["input"] == SILENT, "macs"].sum()
-    if silent and not ours.work.spiking:
-        notes.append(f"{silent:,.0f} MACs on zeros alone count as spikes that never came")
-    return notes
-
-
-def _difference(what: str, value: float, ours: float) -> list[str]:
-    if value == ours or not ours:
-        return []
-    return [f"{value - ours:+,.0f} {what} ({value / ours - 1:+.2%}) against ours"]
 
 
 def _elsewhere(counter: op_counter.BaseCounter) -> str:
@@ -158,15 +67,15 @@ def _read_counters(model: nn.Module, image: torch.Tensor, ours: Ours, strict: bo
         parts={COMPUTE: parts},
         counts={"mac": macs, "ac": acs, "synop": sops},
         assumptions="MACCounter and ACCounter priced by SimpleEnergyCostConfig: "
-        + _said(e_mac_pj=cost.e_mac_pj, e_ac_pj=cost.e_ac_pj),
+        + said(e_mac_pj=cost.e_mac_pj, e_ac_pj=cost.e_ac_pj),
         macs=macs,
         acs=acs,
         sops=sops,
         notes=[
-            *_difference("MACs", macs, ours.macs),
-            *_difference("SOPs", sops, ours.work.sops),
+            *difference("MACs", macs, ours.macs),
+            *difference("SOPs", sops, ours.work.sops),
             *notes,
-            *_binary_notes(ours),
+            *binary_notes(ours),
         ],
     )
 
@@ -204,15 +113,15 @@ def _read_simple(model: nn.Module, image: torch.Tensor, ours: Ours, strict: bool
             },
         },
         counts=counts,
-        assumptions=_model_said(report.model_info, **asdict(cost)),
+        assumptions=model_said(report.model_info, **asdict(cost)),
         macs=counts["mac"],
         acs=counts["ac"],
         sops=counts["synop"],
         notes=[
-            *_difference("MACs", counts["mac"], ours.macs),
-            *_difference("SOPs", counts["synop"], ours.work.sops),
+            *difference("MACs", counts["mac"], ours.macs),
+            *difference("SOPs", counts["synop"], ours.work.sops),
             *notes,
-            *_binary_notes(ours),
+            *binary_notes(ours),
             *report.warnings,
         ],
     )
@@ -233,10 +142,10 @@ def _read_lemaire(model: nn.Module, image: torch.Tensor, ours: Ours, strict: boo
     counts, parts = report.counts, report.breakdown_pj
     cost = report.config.cost_config
     notes = [
-        *_difference("MACs", counts["mac"], ours.macs),
-        *_difference("SOPs", counts["synop"], ours.work.sops),
+        *difference("MACs", counts["mac"], ours.macs),
+        *difference("SOPs", counts["synop"], ours.work.sops),
         f"memory is {parts['memory_pj'] / report.total_pj:.1%} of the energy",
-        *_binary_notes(ours),
+        *binary_notes(ours),
     ]
     if report.warnings:
         notes.append(f"left out: {', '.join(map(_omitted, report.warnings))}")
@@ -254,7 +163,7 @@ def _read_lemaire(model: nn.Module, image: torch.Tensor, ours: Ours, strict: boo
             REST: {"addressing_pj": parts["addressing_pj"]},
         },
         counts=counts,
-        assumptions=_model_said(
+        assumptions=model_said(
             report.model_info,
             **asdict(cost),
             snn_fifo_capacity_elements=report.config.snn_fifo_capacity_elements,
@@ -294,109 +203,11 @@ def _read_spikesim(mode: str) -> Callable[..., Estimate]:
                 REST: {name: value for name, value in parts.items() if name in spatial},
             },
             counts=report.counts,
-            assumptions=_model_said(report.model_info, **asdict(config)),
+            assumptions=model_said(report.model_info, **asdict(config)),
             notes=[*notes, *others],
         )
 
     return read
-
-
-# The operators that cost energy in NeuroMC's forward pass.
-_NEUROMC_PRODUCTS = {
-    aten.convolution.default,
-    aten.addmm.default,
-    aten.mm.default,
-    aten.bmm.default,
-}
-_NEUROMC_NORMS = {aten.native_batch_norm.default}
-
-
-class _LeavingOut(TorchDispatchMode):
-    """Suspends a NeuroMC profiler for every operator that it does not price."""
-
-    def __init__(self, profiler: op_counter.NeuroMCEnergyProfiler) -> None:
-        super().__init__()
-        self.profiler = profiler
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func in _NEUROMC_PRODUCTS | _NEUROMC_NORMS and args[0].dim() <= 4:
-            return func(*args, **(kwargs or {}))
-        with self.profiler.suspend():
-            return func(*args, **(kwargs or {}))
-
-
-def _neuromc_lenient(
-    model: nn.Module, image: torch.Tensor
-) -> op_counter.NeuroMCRuntimeEnergyReport:
-    # Bound to what it takes alone: it refuses a model that has any three-dimensional convolution.
-    taken = (nn.Conv1d, nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, BaseNode)
-    profiler = op_counter.NeuroMCEnergyProfiler()
-    profiler.bind_model(nn.ModuleList(m for m in model.modules() if isinstance(m, taken)))
-    with torch.no_grad(), profiler, profiler.stage("forward"), _LeavingOut(profiler):
-        model(image)
-    return profiler.get_report()
-
-
-def _neuromc_left_out(ours: Ours) -> list[str]:
-    """What we count and NeuroMC does not price: products of more than four axes, operators."""
-    deep = ours.layers[ours.layers["input_shape"].str.count("x") > 3]
-    priced = {func.overloadpacket.__name__ for func in _NEUROMC_NORMS} | {"membrane update"}
-    operators = ours.others[~ours.others["operator"].isin(priced)]
-    operators = operators[operators[["adds", "multiplies", "specials"]].sum(axis=1) > 0]
-    names = sorted(set(operators["operator"]))
-    found = [f"operators left out: {', '.join(names)}"] if names else []
-    if len(deep):
-        share = deep["macs"].sum() / ours.layers["macs"].sum()
-        found.append(
-            f"{deep['layer'].nunique()} three-dimensional convolutions left out, {share:.2g} of "
-            "all dense MACs"
-        )
-    return found
-
-
-def _read_neuromc(model: nn.Module, image: torch.Tensor, ours: Ours, strict: bool) -> Estimate:
-    if strict:
-        with torch.no_grad():
-            report = op_counter.estimate_neuromc_runtime_energy(model, image)
-    else:
-        report = _neuromc_lenient(model, image)
-    by_core = report.counts_by_core_type
-    on_spikes = by_core.get("fp_soma", {}).get("mac", 0)
-    macs = by_core.get("ann_fe", {}).get("mac", 0)
-    notes = _difference("MACs", macs, ours.macs)
-    if on_spikes:
-        notes.append(
-            f"{on_spikes:,} accumulates on spikes are counted as if every neuron fired; "
-            f"{ours.work.sops:,.0f} happened, {ours.work.sops / on_spikes:.1%}"
-        )
-    if not strict:
-        notes += _neuromc_left_out(ours)
-    memory = report.memory_config
-    flags = {k: v for k, v in asdict(memory).items() if isinstance(v, bool)}
-    sram = {
-        name: round(spec.r_cost / spec.r_bw, 4)
-        for name, spec in memory.memory_instances.items()
-        if name.startswith(("reg_", "sram_fp", "sram_2MB"))
-    }
-    return Estimate(
-        energy=report.energy_total_pj,
-        parts={
-            COMPUTE: {
-                "mac_pj": report.energy_mac_pj,
-                "extra_compute_pj": report.energy_extra_compute_pj,
-            },
-            MEMORY: {
-                "base_memory_pj": report.energy_base_memory_pj,
-                "extra_memory_pj": report.energy_extra_memory_pj,
-            },
-        },
-        counts=report.primitive_counts["totals"],
-        assumptions=_model_said(report.model_info, preset=memory.preset_name, **flags)
-        + f"; pJ per bit read: {_said(**sram)}",
-        macs=macs,
-        sops=on_spikes,
-        notes=[*notes, *_binary_notes(ours), *report.warnings],
-    )
 
 
 ESTIMATORS = (
@@ -405,5 +216,5 @@ ESTIMATORS = (
     Estimator("lemaire", _read_lemaire, "d", folds=True, lenient=True),
     Estimator("spikesim dense", _read_spikesim("dense"), "d", lenient=True),
     Estimator("spikesim event", _read_spikesim("event"), "d", lenient=True),
-    Estimator("neuromc", _read_neuromc, "d", lenient=True),
+    Estimator("neuromc", read_neuromc, "d", lenient=True),
 )
