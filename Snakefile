@@ -22,4 +22,3 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/report/index.html",
-        rules.all_estimators.input,

@@ -14,15 +14,12 @@ from pathlib import Path
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 KEPT = (
     "config.json",
-    "structure/models.csv",
-    "tables/*",
-    "figures/pareto.*",
-    "runs/*/*/*.json",
-    "runs/*/*/history.csv",
+    *("tables/*", "audit/*", "figures/*.svg", "figures/*.png"),
+    *("runs/*/*/*.json", "runs/*/*/history.csv", "scores/*/*/*/*.csv", "scores/*/*/*/*.json"),
+    *("structure/models.csv", "energy/*/*/*", "scenarios/*", "crosscheck/*"),
+    *("estimators/*/*", "joules/*/*", "spikes/*/*/*.csv", "spikes/*/*/*.json"),
+    *("data/*/*.json", "data/*/images.csv", "data/*/card.*", "leaks/*.csv", "leaks/*.json"),
 )
-KEPT += ("scores/*/*/*/*.csv", "scores/*/*/*/*.json", "energy/*/*/*", "data/*/*.json")
-KEPT += ("scenarios/*", "spikes/*/*/*.csv", "spikes/*/*/*.json", "joules/*/*.json")
-KEPT += ("data/*/images.csv", "data/*/card.*", "leaks/*.csv", "leaks/*.json")
 
 
 def keep(name: str) -> None:
@@ -30,10 +27,11 @@ def keep(name: str) -> None:
     source, target = RESULTS / name, RESULTS / "reference" / name
     config = json.loads((source / "config.json").read_text())
     generated = all(d["kind"] == "synthetic" for d in config["datasets"].values())
-    patterns = (*KEPT, "figures/strip-*") if generated else KEPT
     shutil.rmtree(target, ignore_errors=True)
-    for pattern in patterns:
+    for pattern in KEPT:
         for file in source.glob(pattern):
+            if file.name.startswith("strip-") and not generated:
+                continue
             copy = target / file.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)

@@ -249,6 +249,7 @@ def all_tables(config: Config) -> list[Table]:
         energy.break_even(config),
         structure(config),
         energy.crosscheck(config),
+        energy.estimators(config),
         energy.joules(config),
     ]
 

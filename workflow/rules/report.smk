@@ -15,7 +15,7 @@ TABLES = [
     "break_even",
     "structure",
 ]
-TABLES += ["crosscheck", "joules"]
+TABLES += ["crosscheck", "estimators", "joules"]
 ENERGY_FIGURES = [f"{RESULTS}/figures/break-even.svg"] + [
     f"{RESULTS}/figures/{kind}-{run}.svg"
     for run in SPIKING
@@ -86,6 +86,7 @@ rule tables:
         rules.scenarios.output,
         rules.crosscheck.output,
         rules.audit.output,
+        rules.all_estimators.input,
         [f for f in rules.all_joules.input if os.path.exists(f)],
         config=rules.record_config.output,
     output:
