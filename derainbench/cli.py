@@ -91,14 +91,14 @@ def models(
     name: Annotated[str | None, typer.Argument(help="Show one model in full.")] = None,
     size: Annotated[int, typer.Option(help="Image side for MACs, pixels.", min=16)] = 256,
     out: Annotated[
-        Path | None, typer.Option(help="Write this folder instead: every layer of every model.")
+        Path | None, typer.Option(help="Write this folder instead: every layer, operator, model.")
     ] = None,
 ) -> None:
     """Every model: parameters, MACs, origin, licences, weights; one by name: its fact card."""
     from derainbench.report import structure
 
     if out:
-        structure.write(out, size)
+        structure.write(out, size, name)
     else:
         typer.echo(structure.describe(name, size) if name else structure.overview(size))
 

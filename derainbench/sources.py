@@ -44,6 +44,7 @@ _STAGES = {
     "energy": (
         "energy/account.py",
         "energy/counting.py",
+        "energy/scenarios.py",
         "catalog/operators.yaml",
         "device.py",
         "models.py",

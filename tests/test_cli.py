@@ -1,7 +1,8 @@
 """The command line answers mistakes in one line, with the right exit code, touching nothing."""
 
+import pandas as pd
 import pytest
-from helpers import read_json, refusal, run_process
+from helpers import read_json, refusal, run_process, tree
 
 from derainbench import __version__
 
@@ -26,6 +27,7 @@ VERBS = [
     "energy",
     "estimators",
     "crosscheck",
+    "scenarios",
     "spikes",
     "joules",
     "tables",
@@ -106,6 +108,7 @@ def test_a_group_without_a_verb_shows_its_help(cli, group):
         ("data card nowhere --facts none", "none/dataset.json: missing"),
         ("score --restored nowhere --target nowhere --out s.csv", "nowhere: no such folder"),
         ("config check none.yaml", "none.yaml: cannot be read"),
+        ("scenarios --config none.yaml --out out", "none.yaml: cannot be read"),
         ("tables --config none.yaml --out out", "none.yaml: cannot be read"),
         ("figures --config none.yaml --out out", "none.yaml: cannot be read"),
         ("report --config none.yaml --out out", "none.yaml: cannot be read"),
@@ -121,8 +124,15 @@ def test_a_mistake_in_another_verb_ends_with_1(cli, command, reason, tmp_path, m
 def test_models_are_listed_or_written(cli, tmp_path):
     done = cli("models", "prn_r", "--size", 64)
     assert "21123" in done.stdout.replace(",", "") and "PRN_r" in done.stdout
-    assert cli("models", "prn_r", "--out", tmp_path / "m.csv").code == 0
-    assert "prn_r" in (tmp_path / "m.csv").read_text()
+    assert cli("models", "prn_r", "--size", 64, "--out", tmp_path / "m").code == 0
+    assert {*tree(tmp_path / "m")} == {
+        "layers.csv",
+        "models.csv",
+        "models.csv.provenance.json",
+        "others.csv",
+    }
+    for name in ("models", "layers", "others"):
+        assert pd.read_csv(tmp_path / "m" / f"{name}.csv")["model"].unique() == ["prn_r"]
 
 
 def test_data_verbs_work(cli, paired_set, tmp_path):

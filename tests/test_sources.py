@@ -52,7 +52,9 @@ def test_the_twin_depends_on_esdnet():
         ("synthesise", {"data/rain.py", "data/synthesise.py", "catalog/rain.yaml"}),
         ("train", {"training/loop.py", "training/losses.py", "data/crops.py"}),
         ("evaluate", {"evaluation/protocols.py", "evaluation/inference.py", "data/images.py"}),
-        ("energy", {"energy/counting.py", "energy/account.py", "catalog/costs.yaml"}),
+        ("energy", {"energy/counting.py", "energy/account.py", "catalog/operators.yaml"}),
+        ("structure", {"energy/counting.py", "report/structure.py", "catalog/operators.yaml"}),
+        ("scenarios", {"audit/energy.py", "energy/scenarios.py", "catalog/costs.yaml"}),
         ("estimators", {"energy/estimators_spikingjelly.py", "energy/folding.py"}),
         ("spikes", {"energy/spikes.py", "audit/spikerates.py", "data/crops.py"}),
         ("spike_figures", {"report/spikes.py", "report/style.py"}),
@@ -69,6 +71,12 @@ def test_a_stage_depends_on_the_code_that_does_its_work(stage, needed):
 @pytest.mark.parametrize("stage", ["synthesise", "train", "evaluate", "energy", "spikes", "joules"])
 def test_editing_a_report_redoes_no_computation(stage):
     assert not [f for f in names(sources.of_stage(stage)) if "report/" in f or "published" in f]
+
+
+@pytest.mark.parametrize("stage", ["energy", "structure", "crosscheck"])
+def test_other_prices_redo_no_count(stage):
+    files = names(sources.of_stage(stage))
+    assert not [f for f in files if "costs" in f or f.endswith("scenarios.yaml")]
 
 
 @pytest.mark.parametrize(

@@ -220,14 +220,17 @@ def savings(accounts: list[Account]) -> pd.DataFrame:
                 narrow = cost_tables()[options["costs"]].narrow
                 if rival.bits is not None and not narrow:
                     continue  # the table has no price for products of few bits
-                rows.append({**_saving(of, rival, options)})
+                rows.append(_saving(of, rival, options))
     return pd.DataFrame(rows).dropna(subset=["fixed_share"])
 
 
 def _rivals(of: Account, accounts: list[Account]) -> Iterator[Account]:
     """Networks without neurons, counted on the same images; the twin's quantised form."""
     for rival in accounts:
-        alike = (rival.source, rival.dataset, rival.size) == (of.source, of.dataset, of.size)
+        alike = all(
+            getattr(rival, what) == getattr(of, what)
+            for what in ("source", "dataset", "size", "images")
+        )
         if rival.spiking or not alike:
             continue
         yield rival

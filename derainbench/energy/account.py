@@ -85,7 +85,7 @@ def structure(model_name: str, kwargs: dict[str, Any], size: int = TABLE_SIZE) -
         layers[["input", "constant"]] = seen[["input", "constant"]]
     if side != size:
         squares = (size / side) ** 2
-        amounts = ["macs", "reach", "input_elements", "output_elements"]
+        amounts = ["macs", "reach", "weights", "input_elements", "output_elements"]
         layers[amounts] *= squares
         rest[["elements", "adds", "multiplies", "specials"]] *= squares
     return Structure(parameters(model), layers, rest)
@@ -124,7 +124,7 @@ def summary(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -> dic
         ``macs_dense``; ``macs_analog`` (of layers on analog input); ``macs_analog_nonzero`` (those
         with a non-zero input); ``macs_attention``; ``sops`` (accumulates caused by spikes);
         ``firing_rate`` (SOPs per possible one; NaN without spikes); ``membrane_updates``;
-        ``weight_values``, ``membrane_state_values`` (elements held in memory);
+        ``membrane_state_values`` (elements held in memory);
         ``unknown_share`` (elements put out by operators without a rule, of all).
     """
     total = work(layers, others, spiking=spiking, reuse=False)

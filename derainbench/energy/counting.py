@@ -236,12 +236,13 @@ class OperationCounter(TorchDispatchMode):
         fan_out = weight.shape[1] if transposed else weight.shape[0] // groups
         per_place = weight.shape[1] * math.prod(kernel)
         macs = (x if transposed else out).numel() * per_place
-        axes = zip(x.shape[2:], out.shape[2:], kernel, stride, padding, dilation, strict=True)
-        reaches, places = _reach(tuple(axes), transposed)
-        reach = reaches * x.shape[0] * x.shape[1] * fan_out
+        sides = zip(x.shape[2:], out.shape[2:], kernel, stride, padding, dilation, strict=True)
+        axes = tuple((*side, transposed) for side in sides)
+        reach = math.prod(int(_reached(*axis).sum()) for axis in axes)
+        reach *= x.shape[0] * x.shape[1] * fan_out
         facts = {}
         if self.measure:
-            nonzero, reaching, kind = _look(x, places)
+            nonzero, reaching, kind = _look(x, _reach(axes))
             facts = self._facts(x, nonzero / math.prod(x.shape[2:]), kind)
             facts["effective"] = reaching * fan_out
         self._record("convolution", LAYER, x, out, macs, reach, weight.numel(), facts)
@@ -249,19 +250,27 @@ class OperationCounter(TorchDispatchMode):
             self._other(aten.add.Tensor, args, out)
 
     def _matmul(self, x: torch.Tensor, other: torch.Tensor, out: torch.Tensor) -> None:
+        if other.dim() == 1:  # a vector
+            other = other[:, None]
+        if self._is_weight(x) and not self._is_weight(other):
+            x, other = other.mT, x.mT
+        weighted = self._is_weight(other)
         macs = out.numel() * x.shape[-1]
-        weighted = other.untyped_storage()._cdata in self._weights
         facts = {}
         if self.measure:
-            rows = x if x.dim() == 3 else x.reshape(1, -1, x.shape[-1])
-            nonzero, total, kind = _look(rows, None)
-            facts = self._facts(x, nonzero / x.shape[-1], kind)
-            facts["effective"] = total * out.shape[-1]
+            rows = x if x.dim() == 3 else x.reshape(self._folded(x), -1, x.shape[-1])
+            nonzero, total, kind = _look(rows.mT, None)
+            facts = self._facts(x, nonzero / rows.shape[1], kind)
+            facts["effective"] = total * other.shape[-1]
             if not weighted:
-                facts["effective"] = _products(x, other, total)
+                both = (factor if factor.dim() == 3 else factor[None] for factor in (x, other))
+                facts["effective"] = _products(*both, total)
         role = LAYER if weighted else ATTENTION
         weights = other.numel() if weighted else 0
         self._record("matmul", role, x, out, macs, macs, weights, facts)
+
+    def _is_weight(self, tensor: torch.Tensor) -> bool:
+        return tensor.untyped_storage()._cdata in self._weights
 
     def _facts(self, x: torch.Tensor, rates: torch.Tensor, kind: str) -> dict[str, Any]:
         """Of an input and its rates [rows, channels]: what a record says about the values."""
@@ -339,7 +348,7 @@ def _keeps_shape(func: Any, args: Sequence[Any]) -> bool:
     """Whether an operator makes a new tensor like its first argument, whatever its values."""
     if func in _NORMS:
         return True
-    if func not in _ALIKE:
+    if func not in _ALIKE or not args[0].is_floating_point():
         return False
     shape = args[0].shape
     return all(not isinstance(a, torch.Tensor) or a.shape == shape for a in args[1:])
@@ -354,22 +363,22 @@ _NORMS = {aten.native_batch_norm.default, aten.native_layer_norm.default}
 
 
 @lru_cache(maxsize=64)
-def _reach(axes: tuple[tuple[int, ...], ...], transposed: bool) -> tuple[int, torch.Tensor | None]:
-    """How many output places the input places of a convolution contribute to.
+def _reach(axes: tuple[tuple[int, ...], ...]) -> torch.Tensor | None:
+    """How many outputs each input place of a convolution contributes to, flattened.
 
     Args:
         axes: arguments of :func:`_reached` for every axis.
 
     Returns:
-        The sum over all input places; each one's number, flattened, or None if 1 everywhere.
+        None if every place contributes to one.
     """
-    places = np.ones(1, dtype=np.float32)
+    places = np.ones(1)
     for axis in axes:
-        places = np.multiply.outer(places, _reached(*axis, transposed)).reshape(-1)
-    total = int(places.sum(dtype=np.float64))
-    return total, None if (places == 1).all() else torch.from_numpy(places.astype(np.float32))
+        places = np.multiply.outer(places, _reached(*axis)).reshape(-1)
+    return None if (places == 1).all() else torch.from_numpy(places.astype(np.float32))
 
 
+@lru_cache(maxsize=256)
 def _reached(
     size: int, out: int, kernel: int, stride: int, padding: int, dilation: int, transposed: bool
 ) -> np.ndarray:
@@ -393,8 +402,8 @@ def _look(x: torch.Tensor, reach: torch.Tensor | None) -> tuple[torch.Tensor, fl
         Non-zero elements [N,C]; all of them together, each times its place's weight; what the
         elements are.
     """
-    last = x.dim() == 4 and x.stride(1) == 1 and x.shape[1] > 1  # channels lie side by side
-    values = x.permute(0, 2, 3, 1).flatten(1, 2) if last else x.flatten(2)
+    last = x.stride(1) == 1 and x.shape[1] > 1  # channels lie side by side
+    values = x.movedim(1, -1).flatten(1, -2) if last else x.flatten(2)
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     length = values.shape[1 if last else 2]
     ones = torch.ones(length, dtype=dtype, device=x.device)

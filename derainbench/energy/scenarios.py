@@ -25,6 +25,7 @@ class Costs:
         add, multiply, special: elementwise operations.
         byte: moving one byte.
         bits: of a stored value.
+        weight_bits: of a stored weight; as many as of other values if not said.
         narrow: whether narrower inputs make a product cheaper (integer arithmetic).
         source: where the numbers are from.
     """
@@ -37,12 +38,19 @@ class Costs:
     special: float = math.nan
     byte: float = math.nan
     bits: float = math.nan
+    weight_bits: float | None = None
     narrow: bool = False
 
     def quantised(self, bits: int) -> Costs:
         """The same with activations of fewer bits and weights as they are."""
         multiply = self.multiply * bits / self.bits
-        return replace(self, mac=multiply + self.add, multiply=multiply, bits=bits)
+        return replace(
+            self,
+            mac=multiply + self.add,
+            multiply=multiply,
+            bits=bits,
+            weight_bits=self.weight_bits or self.bits,
+        )
 
 
 @dataclass(frozen=True)
@@ -209,8 +217,9 @@ def price(of: Work, costs: Costs, scenario: Scenario, *, zero_skipping: bool = F
         fixed += (of.attention_nonzero if zero_skipping else of.attention_macs) * costs.mac
         fixed += of.adds * costs.add + of.multiplies * costs.multiply + of.specials * costs.special
     if scenario.memory:
-        values = of.analog_values + of.weights + of.membrane_values
-        fixed += (values * costs.bits + of.spike_values) / 8 * costs.byte
+        bits = (of.analog_values + of.membrane_values) * costs.bits + of.spike_values
+        bits += of.weights * (costs.weight_bits or costs.bits)
+        fixed += bits / 8 * costs.byte
     return Price(fixed / PJ_PER_MJ, slope / PJ_PER_MJ, of.rate)
 
 

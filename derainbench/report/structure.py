@@ -55,13 +55,23 @@ def model_table(counts: Iterable[tuple[str, int, Structure]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write(out: Path, size: int = 256) -> None:
-    """Every model: ``models.csv``, and ``layers.csv``, ``others.csv`` with a column ``model``."""
-    counts = list(counted(model_names(), size))
+def write(out: Path, size: int = 256, name: str | None = None) -> None:
+    """``models.csv``, and ``layers.csv``, ``others.csv`` with a column ``model``, all or nothing.
+
+    Args:
+        out: folder.
+        size: image side, pixels; rounded up to what a model takes.
+        name: of the only model; default: every one.
+
+    Raises:
+        BenchError: for an unknown model.
+    """
+    names = [models.card(name).name] if name else model_names()
+    counts = list(counted(names, size))
     with staged_folder(out) as stage:
         write_text(stage / "models.csv", model_table(counts).to_csv(index=False))
         for file in ("layers", "others"):
-            table = pd.concat([getattr(c, file).assign(model=name) for name, _, c in counts])
+            table = pd.concat([getattr(c, file).assign(model=model) for model, _, c in counts])
             table.insert(0, "model", table.pop("model"))
             write_text(stage / f"{file}.csv", table.to_csv(index=False, float_format="%.9g"))
         provenance.write_record(stage / "models.csv", settings={"size": size})
