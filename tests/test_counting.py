@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from counts import only
 from spikingjelly.activation_based import layer, neuron
 from torch import nn
 
@@ -27,11 +28,6 @@ def spikes_at(*places: tuple[int, ...], shape=(1, 2, 8, 8)) -> torch.Tensor:
     for place in places:
         x[place] = 1
     return x
-
-
-def only(counts):
-    [record] = counts
-    return record
 
 
 CORNER, EDGE, CENTRE, ODD = (0, 0, 0, 0), (0, 0, 0, 4), (0, 1, 4, 4), (0, 0, 1, 1)
@@ -80,14 +76,14 @@ def test_one_spike_through_a_convolution(convolution, spike, sops, macs):
     assert record.rate == pytest.approx(1 / 128)
 
 
-@pytest.mark.parametrize(
-    "convolution",
-    [
-        nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2),
-        nn.Conv2d(4, 6, (3, 5), padding=(2, 1), dilation=(2, 1)),
-        nn.ConvTranspose2d(4, 6, 4, stride=3, padding=2, output_padding=1, groups=2, dilation=2),
-    ],
-)
+SHAPES = [
+    nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2),
+    nn.Conv2d(4, 6, (3, 5), padding=(2, 1), dilation=(2, 1)),
+    nn.ConvTranspose2d(4, 6, 4, stride=3, padding=2, output_padding=1, groups=2, dilation=2),
+]
+
+
+@pytest.mark.parametrize("convolution", SHAPES)
 def test_many_spikes_through_a_convolution(convolution):
     """The sum over spikes of what each causes alone: outputs reached by a kernel of ones."""
     x = (torch.rand(3, 4, 9, 11, generator=torch.Generator().manual_seed(0)) < 0.2).float()
@@ -98,6 +94,36 @@ def test_many_spikes_through_a_convolution(convolution):
     record = only(count(convolution, x))
     assert record.effective == pytest.approx(expected, rel=1e-6)
     assert record.rate == pytest.approx(x.mean().item())
+
+
+@pytest.mark.parametrize(
+    ("convolution", "side", "reach"),
+    [
+        # of 8 places along an axis the outer two meet 2 taps, the others 3: 22 in all
+        (nn.Conv2d(2, 5, 3, padding=1), 8, 22 * 22 * 2 * 5),
+        (nn.Conv2d(2, 5, 3), 8, 18 * 18 * 2 * 5),
+        (nn.Conv2d(2, 6, 1, groups=2), 8, 64 * 2 * 3),
+        # stride 2, output 4: even places meet 1 tap, odd ones 2, the last of them 1
+        (nn.Conv2d(2, 5, 3, stride=2, padding=1), 8, 11 * 11 * 2 * 5),
+        # transposed, 4 -> 8: the first place reaches 2 outputs, the others 3
+        (nn.ConvTranspose2d(2, 5, 3, stride=2, padding=1, output_padding=1), 4, 11**2 * 2 * 5),
+    ],
+)
+def test_reach_is_what_an_input_of_spikes_alone_would_cause(convolution, side, reach):
+    record = only(count(convolution, torch.ones(1, 2, side, side)))
+    assert record.reach == record.effective == reach
+    assert record.rate == 1 and record.channel_std == 0
+
+
+@pytest.mark.parametrize("convolution", SHAPES)
+def test_reach_in_any_shape(convolution):
+    nn.init.ones_(convolution.weight)
+    nn.init.zeros_(convolution.bias)
+    x = torch.ones(3, 4, 9, 11)
+    with torch.no_grad():
+        record = only(count(convolution, x))
+        assert record.reach == record.effective == convolution(x).sum().item()
+        assert only(count(convolution, torch.rand(x.shape))).reach == record.reach
 
 
 def test_a_sequence_convolution_counts_every_step_and_image():
@@ -117,30 +143,47 @@ def test_convolutions_in_one_and_three_dimensions():
     assert (cube.effective, cube.macs) == (8 * 5, 5 * 64 * 2 * 27)
 
 
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("shape", [(3, 10), (2, 3, 10)])
-def test_linear_layers(bias, shape):
-    x = torch.zeros(shape)
-    x[..., :4] = 1
-    rows = math.prod(shape[:-1])
-    record = only(count(nn.Linear(10, 7, bias=bias), x))
-    assert (record.operation, record.input) == ("matmul", SPIKES)
-    assert record.macs == rows * 10 * 7
-    assert record.effective == pytest.approx(rows * 4 * 7)
-    assert record.rate == pytest.approx(0.4)
+@pytest.mark.parametrize("make", [layer.Conv2d, layer.Linear])
+def test_rates_by_step_and_by_channel(make):
+    """Three steps of two channels of four pixels; a linear layer sees them as one pixel's."""
+    if make is layer.Conv2d:
+        model = layer.Conv2d(2, 5, 1, step_mode="m")
+        x = torch.zeros(3, 1, 2, 2, 2)
+        x[0, 0, 0] = 1  # 4 of 8
+        x[1, 0, :, 0, 0] = 1  # 2 of 8
+        steps, channels = (0.5, 0.25, 0), (5 / 12, 1 / 12)
+    else:
+        model = layer.Linear(2, 5, step_mode="m")
+        x = torch.tensor([[[1.0, 0.0]], [[1.0, 1.0]], [[0.0, 0.0]]])
+        steps, channels = (0.5, 1, 0), (2 / 3, 1 / 3)
+    model = nn.Sequential(model, neuron.IFNode(step_mode="m"))
+    model.T = 3
+    record = only(count(model, x))
+    assert record.steps == 3 and record.input == SPIKES and not record.constant
+    assert record.step_rates == pytest.approx(steps)
+    assert record.rate == pytest.approx(sum(steps) / 3)
+    assert record.channel_std == pytest.approx((channels[0] - channels[1]) / 2)
 
 
-class Products(nn.Module):
-    """Products without any layer: attention's kind."""
+@pytest.mark.parametrize(("change", "constant"), [(0, True), (1e-6, False)])
+def test_an_input_that_never_changes_is_noticed(change, constant):
+    model = nn.Sequential(layer.Conv2d(2, 5, 1, step_mode="m"), neuron.IFNode(step_mode="m"))
+    model.T = 3
+    x = torch.rand(1, 1, 2, 4, 4).repeat(3, 1, 1, 1, 1)
+    x[2, 0, 1, 3, 3] += change
+    assert only(count(model, x)).constant is constant
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.baddbmm(torch.ones(1), x @ x.transpose(1, 2), x)
 
-
-def test_products_outside_layers_are_counted():
-    first, second = count(Products(), torch.rand(2, 5, 6))
-    assert (first.macs, second.macs) == (2 * 5 * 5 * 6, 2 * 5 * 6 * 5)
-    assert first.operation == second.operation == "matmul"
+def test_without_neurons_or_with_one_step_there_are_no_time_steps():
+    x = torch.ones(3, 2, 4, 4)
+    plain = nn.Sequential(nn.Conv2d(2, 5, 1))
+    plain.T = 3
+    other = nn.Sequential(nn.Conv2d(2, 5, 1), neuron.IFNode())
+    other.T = 1
+    for model in (plain, other):
+        record = only(count(model, x))
+        assert (record.steps, record.constant) == (1, False)
+        assert record.step_rates == (1.0,)
 
 
 @pytest.mark.parametrize(

@@ -262,6 +262,6 @@ def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
 
 def read_layers(file: Path) -> pd.DataFrame:
     """A table of layers or other operators, every digit kept."""
-    table = pd.read_csv(file, float_precision="round_trip")
     texts = ["model", "image", "layer", "step_rates"]
+    table = pd.read_csv(file, float_precision="round_trip", dtype=dict.fromkeys(texts, str))
     return table.fillna({column: "" for column in texts if column in table})
