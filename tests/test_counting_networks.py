@@ -1,21 +1,85 @@
 """Counts of whole networks: at full size as published, in ESDNet behind neurons exactly."""
 
+import functools
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from helpers import GOLDEN, read_json
 
 from derainbench import models
-from derainbench.energy.counting import ANALOG, SPIKES, count, count_structure
+from derainbench.energy.account import other_table, structure
+from derainbench.energy.counting import ANALOG, LAYER, SPIKES, count, count_structure
+from derainbench.energy.scenarios import work
 from esdnet import ESDNet, load_checkpoint
+
+NO_OTHERS = other_table([])
 
 
 @pytest.mark.parametrize(("name", "gmacs"), [("esdnet", 492.30), ("esdnet-ann", 128.3)])
 def test_full_size_networks(name, gmacs):
-    total = sum(c.macs for c in count_structure(models.build(name), 256, 256)[0])
+    with torch.device("meta"):
+        model = models.build(name)
+    total = sum(c.macs for c in count_structure(model, 256, 256)[0])
     assert total / 1e9 == pytest.approx(gmacs, rel=1e-3)
+
+
+@pytest.fixture(scope="module")
+def full_esdnet():
+    return structure("esdnet", {}, 256).layers
+
+
+def macs(layers: pd.DataFrame) -> float:
+    return layers["macs"].sum() / 1e9
+
+
+ANALOG_LAYERS = {
+    "patch_embed.proj",
+    *(
+        f"{level}.{i}.shortcut.0"
+        for level, blocks in {
+            "encoder_level1": 4,
+            "encoder_level2": 4,
+            "encoder_level3": 8,
+            "decoder_level3": 2,
+            "decoder_level2": 2,
+            "decoder_level1": 2,
+        }.items()
+        for i in range(blocks)
+    ),
+    *(f"refinement.ca.{i}" for i in (1, 3)),
+    *(f"refinement.sa.{i}" for i in (0, 1, 3)),
+    "output.0",
+}
+
+
+def test_a_third_of_esdnets_work_has_analog_input(full_esdnet):
+    layers = full_esdnet[full_esdnet["role"] == LAYER]
+    analog = layers[layers["input"] == ANALOG]
+    assert set(analog["layer"]) == ANALOG_LAYERS
+    assert set(layers.loc[~layers["layer"].isin(ANALOG_LAYERS), "input"]) == {SPIKES}
+    assert macs(full_esdnet) == pytest.approx(492.30, rel=1e-3)
+    assert macs(analog) == pytest.approx(159.51, rel=1e-3)
+    shares = {"shortcut": 152.203, "refinement": 6.795, "patch_embed": 0.340, "output": 0.170}
+    for part, share in shares.items():
+        assert macs(analog[analog["layer"].str.contains(part)]) == pytest.approx(share, rel=1e-3)
+
+
+def test_esdnets_analog_part_alone_exceeds_all_of_its_twin(full_esdnet):
+    work_of = functools.partial(work, others=NO_OTHERS)
+    rival = structure("esdnet-ann", {}, 256).layers
+    twin = work_of(rival, spiking=False, reuse=False)
+    assert macs(rival) == pytest.approx(128.3, rel=1e-3)
+    plain, reused = (work_of(full_esdnet, spiking=True, reuse=r) for r in (False, True))
+    assert plain.analog_macs / twin.analog_macs == pytest.approx(1.243, rel=1e-3)
+    # Only what precedes the first neuron is the same at all four steps.
+    constant = full_esdnet[full_esdnet["constant"]]
+    assert set(constant["layer"]) == {"patch_embed.proj", "encoder_level1.0.shortcut.0"}
+    saved = plain.analog_macs - reused.analog_macs
+    assert saved == pytest.approx(constant["macs"].sum() * 3 / 4)
+    assert reused.analog_macs / twin.analog_macs == pytest.approx(1.21, abs=0.005)
 
 
 @pytest.mark.parametrize("name", ["PReNet", "PReNet_r", "PRN", "PRN_r"])
