@@ -220,24 +220,32 @@ def _own_runs(case: Case) -> list[collect.Entry]:
     ]
 
 
-def _per_seed(case: Case, dataset: str) -> pd.DataFrame:
-    """PSNR by run and variant: means over images."""
+def _scores(case: Case, dataset: str) -> pd.DataFrame:
+    """Per-image scores on a test set, under the claim's protocol.
+
+    Raises:
+        Missing: if a score file is not there.
+    """
     try:
         scores = collect.scores(case.config)
     except BenchError as error:
-        raise Missing(str(error)) from error
-    of_set = scores[(scores["dataset"] == dataset) & (scores["protocol"] == case.claim.protocol)]
-    return of_set.groupby(["run", "variant", "title"], sort=False)["psnr"].mean().reset_index()
+        raise Missing(str(error).partition(";")[0]) from error
+    return scores[(scores["dataset"] == dataset) & (scores["protocol"] == case.claim.protocol)]
+
+
+def _by_image(scores: pd.DataFrame) -> pd.DataFrame:
+    """PSNR, a row per run and a column per image: means over seeds."""
+    return scores.groupby(["run", "image"], sort=False)["psnr"].mean().unstack("image")
 
 
 @_tests("score")
 def _score(case: Case) -> Iterator[Verdict]:
     full = {e.run for e in _own_runs(case) if not e.spec.kwargs}
-    means = _per_seed(case, case.claim.dataset)
-    means = means[means["run"].isin(full)]
+    scores = _scores(case, case.claim.dataset)
+    means = scores[scores["run"].isin(full)].groupby(["run", "variant"])["psnr"].mean()
     if means.empty:
         raise Missing(f"no full-size run is tested on {case.claim.dataset}")
-    value, (low, high) = means["psnr"].mean(), mean_interval(means["psnr"])
+    value, (low, high) = means.mean(), mean_interval(means)
     yield case.verdict(
         REPRODUCED if case.claim.within(value) else DEVIATES,
         f"{value:.2f} dB in protocol {case.claim.protocol}, {len(means)} seed(s)",
@@ -263,11 +271,7 @@ def _comparable(case: Case) -> Iterator[Verdict]:
     for dataset in dict.fromkeys(d for e in own.values() for d in e.spec.test):
         if not case.config.paired(dataset):
             continue
-        scores = collect.scores(case.config)
-        scores = scores[
-            (scores["dataset"] == dataset) & (scores["protocol"] == case.claim.protocol)
-        ]
-        images = scores.groupby(["run", "image"])["psnr"].mean().unstack("image")
+        images = _by_image(_scores(case, dataset))
         ranked = images[images.index.isin(rivals)].mean(axis=1).sort_values(ascending=False)
         if ranked.empty:
             raise Missing("no ANN was trained on the same data in this configuration")
@@ -350,7 +354,7 @@ def _rain_spikes(case: Case) -> Iterator[Verdict]:
 @_tests("ablation")
 def _ablation(case: Case) -> Iterator[Verdict]:
     own = _own_runs(case)
-    means = None
+    found = False
     for entry in {e.run: e for e in own}.values():
         if case.claim.without.items() <= entry.spec.kwargs.items():
             continue
@@ -362,11 +366,8 @@ def _ablation(case: Case) -> Iterator[Verdict]:
         for dataset in entry.spec.test:
             if not case.config.paired(dataset):
                 continue
-            scores = collect.scores(case.config)
-            means = scores[
-                (scores["dataset"] == dataset) & (scores["protocol"] == case.claim.protocol)
-            ]
-            images = means.groupby(["run", "image"])["psnr"].mean().unstack("image")
+            found = True
+            images = _by_image(_scores(case, dataset))
             difference = images.loc[entry.run] - images.loc[without.run]
             low, high = mean_interval(difference)
             verdict = REPRODUCED if low > 0 else CONTRADICTED if high < 0 else DEVIATES
@@ -379,7 +380,7 @@ def _ablation(case: Case) -> Iterator[Verdict]:
                 high=high,
                 evidence=("tables/quality.csv",),
             )
-    if means is None:
+    if not found:
         raise Missing(f"no pair of runs with and without {case.claim.without}")
 
 

@@ -1,0 +1,217 @@
+"""Verdicts follow from the results, and say what is missing."""
+
+import json
+
+import pandas as pd
+import pytest
+from helpers import read_json
+
+from derainbench.audit import ledger, verdicts
+from derainbench.audit.verdicts import CONTRADICTED, DEVIATES, NOT_TESTABLE, REPRODUCED
+from derainbench.config import parse
+
+SMALL = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1]}
+TRAIN = {"dataset": "rain", "seeds": [1]}
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """A configuration and its results folder, empty but for what a test writes."""
+    monkeypatch.chdir(tmp_path)
+
+    class Results:
+        folder = tmp_path / "results" / "tiny"
+
+        def config(self, label="study", **runs):
+            own = {"model": "esdnet", "kwargs": SMALL, "train": TRAIN, "test": ["rain"]}
+            return parse(
+                {
+                    "name": "tiny",
+                    "label": label,
+                    "title": "Tiny",
+                    "data_root": "data",
+                    "weights_root": "weights",
+                    "datasets": {"rain": {"kind": "synthetic", "rain": "heavy"}},
+                    "runs": {"own": own, **runs},
+                    "figures": {"dataset": "rain"},
+                },
+                "test",
+            )
+
+        def write(self, name, rows):
+            file = self.folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.suffix == ".json":
+                file.write_text(json.dumps(rows))
+            else:
+                pd.DataFrame(rows).to_csv(file, index=False)
+
+        def scores(self, run, psnr):
+            self.write(
+                f"scores/{run}/seed-1/rain/per_image.csv",
+                [
+                    {"image": f"{i}.png", "protocol": "esdnet", "psnr": value, "ssim": 0.9,
+                     "psnr_input": 20.0, "ssim_input": 0.5}
+                    for i, value in enumerate(psnr)
+                ],
+            )  # fmt: skip
+
+    return Results()
+
+
+def judged(config, claim):
+    return [v for v in verdicts.judge(config, "esdnet") if v.claim == claim]
+
+
+def only(found):
+    [verdict] = found
+    return verdict
+
+
+def test_without_results_nothing_is_judged_but_what_needs_none(results):
+    found = {v.claim: v for v in verdicts.judge(results.config("smoke"), "esdnet")}
+    assert set(found) == {c.id for c in ledger.load("esdnet").all()}
+    settled = {k for k, v in found.items() if v.verdict != NOT_TESTABLE}
+    assert settled == {"direct-training", "zero-first-epoch", "no-released-library"}
+    assert found["params-0.165M"].reason == "structure/models.csv is missing"
+    assert found["comparable"].reason.startswith("takes a configuration labelled paper or study")
+
+
+def test_another_number_of_parameters_contradicts_and_its_origin_is_named(results):
+    results.write("structure/models.csv", [{"model": "esdnet", "parameters": 12_811_463}])
+    verdict = only(judged(results.config("smoke"), "params-0.165M"))
+    assert (verdict.verdict, verdict.measured) == (CONTRADICTED, 12_811_463)
+    assert "77.6 times" in verdict.reason and "thop" not in verdict.reason
+    counted = [
+        {"model": "esdnet", "counter": "thop", "parameters": 165_911},
+        {"model": "esdnet", "counter": "ptflops", "parameters": 12_811_463},
+        {"model": "esdnet", "counter": "torch", "parameters": None},
+    ]
+    results.write("crosscheck/crosscheck.csv", counted)
+    reason = only(judged(results.config("smoke"), "params-0.165M")).reason
+    assert "thop reports 165,911" in reason and "ptflops" not in reason
+    results.write("structure/models.csv", [{"model": "esdnet", "parameters": 165_911}])
+    assert only(judged(results.config("smoke"), "params-0.165M")).verdict == REPRODUCED
+
+
+def saving(scenario, rival, fixed_share, break_even, **changes):
+    return {
+        "source": "structure", "model": "esdnet", "rival": rival, "rival_title": rival.upper(),
+        "costs": "horowitz-45nm-fp32", "scenario": scenario, "reuse": False,
+        "zero_skipping": False, "fixed_share": fixed_share, "break_even_rate": break_even,
+        "saving": None, "rate": None, "low": None, "high": None,
+    } | changes  # fmt: skip
+
+
+def test_the_saving_is_judged_under_every_scenario(results):
+    rows = [
+        # (a) saves 100 % without spikes and breaks even at 0.8: 54 % at 0.46 * 0.8.
+        saving("a", "esdnet-ann", 0.0, 0.8),
+        saving("a", "nafnet", 0.0, 0.1),
+        saving("b", "esdnet-ann", 1.24, None),
+        saving("b", "nafnet", 9.7, None),
+        saving("c", "esdnet-ann", 0.7, 0.5),  # 30 % at most
+        saving("c", "nafnet", 0.4, 0.9),  # 60 % at most
+        saving("d", "esdnet-ann", 1.3, None),
+        saving("d", "nafnet", 0.5, 0.9),  # 50 % at most
+    ]
+    results.write("scenarios/savings.csv", rows)
+    found = judged(results.config("smoke"), "energy-54")
+    assert [(v.reading[:12], v.verdict) for v in found] == [
+        ("scenario (a)", NOT_TESTABLE),
+        ("scenario (a)", NOT_TESTABLE),
+        ("scenario (b)", CONTRADICTED),
+        ("scenario (b)", CONTRADICTED),
+        ("scenario (c)", CONTRADICTED),
+        ("scenario (c)", NOT_TESTABLE),
+        ("scenario (d)", CONTRADICTED),
+        ("scenario (d)", CONTRADICTED),
+    ]
+    assert "at a mean firing rate of 0.368;" in found[0].reason
+    assert "nothing: 24% more" in found[2].reason
+    assert "at most 30%" in found[4].reason
+    assert found[5].reason.startswith("possible against NAFNET;")
+
+
+def test_with_full_training_the_measured_saving_counts(results):
+    rows = [saving("a", "esdnet-ann", 0.0, 0.8)]
+    for value, rival in ((0.55, "x"), (0.2, "y"), (-0.1, "z")):
+        rows.append(
+            saving("a", rival, 0.0, 0.8, source="measured", saving=value, rate=0.2, low=0, high=1)
+        )
+    results.write("scenarios/savings.csv", rows)
+    found = [v for v in judged(results.config("paper"), "energy-54") if v.measured is not None]
+    assert [v.verdict for v in found] == [REPRODUCED, DEVIATES, CONTRADICTED]
+
+
+@pytest.mark.parametrize(
+    ("own", "verdict"),
+    [([30, 31, 33], REPRODUCED), ([25, 26, 28], CONTRADICTED), ([29, 33, 29], DEVIATES)],
+)
+def test_comparable_means_not_worse_than_the_best_trained_alike(results, own, verdict):
+    rival = {"model": "prn_r", "train": TRAIN, "test": ["rain"]}
+    config = results.config(good=rival, bad=rival)
+    results.scores("own", own)
+    results.scores("good", [30, 31, 32.5])
+    results.scores("bad", [10, 11, 12])
+    found = only(judged(config, "comparable"))
+    assert found.verdict == verdict
+    assert "best of 2 ANNs trained alike (good)" in found.reason
+    assert found.measured == pytest.approx(sum(own) / 3 - 93.5 / 3)
+
+
+@pytest.mark.parametrize(
+    ("with_part", "verdict"),
+    [([31, 32, 33.1], REPRODUCED), ([29, 30, 31], CONTRADICTED), ([29, 33, 32], DEVIATES)],
+)
+def test_an_ablation_compares_the_same_network_with_and_without(results, with_part, verdict):
+    assert "no pair of runs" in only(judged(results.config(), "mau-helps")).reason
+    bare = {"model": "esdnet", "kwargs": SMALL | {"attentions": []}, "train": TRAIN,
+            "test": ["rain"]}  # fmt: skip
+    results.scores("own", with_part)
+    results.scores("bare", [30, 31, 32])
+    assert only(judged(results.config(bare=bare), "mau-helps")).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("overall", "lower", "verdict"),
+    [("higher", 0, REPRODUCED), ("higher", 3, DEVIATES), ("undecided", 0, CONTRADICTED)],
+)
+def test_rain_spikes_hold_everywhere_partly_or_not(results, overall, lower, verdict):
+    whole = {"verdict": overall, "rate": 0.2, "rate_other": 0.1, "difference": 0.1, "low": 0.05,
+             "high": 0.15}  # fmt: skip
+    depths = {"number": 19, "higher": 8, "lower": lower, "undecided": 11 - lower}
+    content = {"comparisons": {"counterpart": {"by_neuron": whole, "depths": depths}}}
+    results.write("spikes/own/seed-1/spikes.json", content)
+    found = only(judged(results.config(), "rain-spikes"))
+    assert (found.verdict, found.low, found.high) == (verdict, 0.05, 0.15)
+
+
+def test_findings_about_analog_input_come_from_the_structure(results):
+    layer = {"model": "esdnet", "layer": "x", "role": "layer"}
+    results.write(
+        "structure/layers.csv",
+        [
+            layer | {"input": "analog", "macs": 159.51e9},
+            layer | {"input": "spikes", "macs": 300e9},
+            layer | {"input": "analog", "macs": 1e9, "role": "attention"},
+            layer | {"input": "unmeasured", "macs": 128.33e9, "model": "esdnet-ann"},
+        ],
+    )
+    config = results.config("smoke")
+    share, ratio = only(judged(config, "analog-share")), only(judged(config, "analog-against-twin"))
+    assert (share.verdict, share.measured) == (REPRODUCED, pytest.approx(159.51))
+    assert (ratio.verdict, ratio.measured) == (REPRODUCED, pytest.approx(159.51 / 128.33))
+
+
+def test_the_files_hold_every_claim_and_verdict(results, tmp_path):
+    table = verdicts.write(results.config("smoke"), tmp_path / "audit")
+    content = read_json(tmp_path / "audit" / "claims.json")
+    [paper] = content["papers"]
+    assert [c["id"] for c in paper["claims"]] == [c.id for c in ledger.load("esdnet").all()]
+    assert all(c["verdicts"] for c in paper["claims"])
+    assert len(table) == sum(len(c["verdicts"]) for c in paper["claims"])
+    told = table.set_index("claim")["reason"]
+    assert told["params-0.165M"].startswith("second-hand report: ")
+    assert not told["zero-first-epoch"].startswith("second-hand")
+    assert (tmp_path / "audit" / "claims.json.provenance.json").is_file()
