@@ -263,5 +263,5 @@ def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
 def read_layers(file: Path) -> pd.DataFrame:
     """A table of layers or other operators, every digit kept."""
     texts = ["model", "image", "layer", "step_rates"]
-    table = pd.read_csv(file, float_precision="round_trip", dtype=dict.fromkeys(texts, str))
+    table = pd.read_csv(file, dtype=dict.fromkeys(texts, str))
     return table.fillna({column: "" for column in texts if column in table})

@@ -97,7 +97,7 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         BenchError: if it is missing.
     """
-    return pd.read_csv(_existing(path), float_precision="round_trip")
+    return pd.read_csv(_existing(path))
 
 
 def read_json(path: Path) -> Any:
