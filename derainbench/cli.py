@@ -326,11 +326,18 @@ def train(
     device: Device = "auto",
     workers: Annotated[int, typer.Option(help="Data loading processes.", min=0)] = 0,
     dataset: DatasetFile = None,
+    monitor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPLIT", help="val or test: score it as well, into the history; never select on it."
+        ),
+    ] = None,
 ) -> None:
     """Trains a model; goes on by itself where an earlier, stopped call with equal settings was."""
     from derainbench.training.loop import train as run
     from derainbench.training.recipe import load_recipe
 
+    one_of(monitor, ("val", "test"), "--monitor")
     weights = run(
         model_name=model,
         model_kwargs=assignments(kwarg, "--kwarg"),
@@ -341,6 +348,7 @@ def train(
         device=device,
         workers=workers,
         dataset=dataset,
+        monitor=monitor,
     )
     typer.echo(weights)
 

@@ -85,12 +85,17 @@ AnySet = Annotated[
 
 
 class Training(_Strict):
-    """How a run's weights are trained."""
+    """How a run's weights are trained.
+
+    Attributes:
+        monitor: score the test split in every validation too, without selecting on it.
+    """
 
     dataset: Name
     recipe: str = "esdnet"
     set: dict[str, Any] = {}
     seeds: list[Annotated[int, Field(ge=0)]] = Field([1234], min_length=1)
+    monitor: bool = False
 
 
 class Run(_Strict):
@@ -187,6 +192,11 @@ class Config(_Strict):
             )
         for name, dataset in self.datasets.items():
             self._check_dataset(name, dataset)
+        for name, run in self.runs.items():
+            if run.train and run.train.monitor and not self._has_test(run.train.dataset):
+                raise ValueError(
+                    f"runs.{name}.train.monitor: {run.train.dataset} has no test split to score"
+                )
         return self
 
     def _check_dataset(self, name: str, dataset: AnySet) -> None:
@@ -212,6 +222,16 @@ class Config(_Strict):
             raise ValueError(
                 f"{where}: unknown data set '{name}'{did_you_mean(name, self.datasets)}"
             )
+
+    def _has_test(self, name: str) -> bool:
+        match dataset := self.datasets[name]:
+            case RecompositedSet():
+                return False
+            case CatalogueSet():
+                known = catalogue.entry(dataset.name or name)
+                return "test" in (dataset.splits or known.splits)
+            case _:
+                return True
 
     @property
     def results(self) -> str:

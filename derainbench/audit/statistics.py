@@ -1,15 +1,18 @@
-"""How sure a mean over images is."""
+"""How sure means over images or seeds are, and how sure their differences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 LEVEL = 0.95
 RESAMPLES = 9999
+EQUIVALENT, DIFFERENT, UNDECIDED = "equivalent", "different", "undecided"
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
@@ -23,20 +26,66 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float,
         (low, high); NaN for fewer than two finite values.
     """
     finite = np.asarray(values, dtype=float)
-    finite = finite[np.isfinite(finite)]
-    if len(finite) < 2:
-        return math.nan, math.nan
-    if np.ptp(finite) == 0:
-        return float(finite[0]), float(finite[0])
+    low, high = _mean_intervals(finite[np.isfinite(finite)][None], level)[0]
+    return float(low), float(high)
+
+
+def difference_intervals(first: ArrayLike, second: ArrayLike, level: float = LEVEL) -> np.ndarray:
+    """Paired bootstrap intervals of mean(first - second), many comparisons at once.
+
+    In a resample every image is drawn with its scores by both methods: a row's interval is
+    :func:`mean_interval` of its differences.
+
+    Args:
+        first: scores of the first methods, [comparisons, images]; finite.
+        second: of the second methods on the same images.
+        level: of confidence.
+
+    Returns:
+        [comparisons, 2], low and high; NaN for fewer than two images.
+    """
+    return _mean_intervals(np.asarray(first, float) - np.asarray(second, float), level)
+
+
+def _mean_intervals(rows: np.ndarray, level: float) -> np.ndarray:
+    """BCa intervals [rows, 2] of the means of finite values [rows, n]; all rows share resamples.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 14.3.
+    """
+    n = rows.shape[1]
+    intervals = np.full((len(rows), 2), math.nan)
+    if n < 2:
+        return intervals
+    constant = np.ptp(rows, axis=1) == 0  # no BCa interval: nothing varies
+    intervals[constant] = rows[constant, :1]
+    if constant.all():
+        return intervals
+    varying = rows[~constant]
+    # A resample that equals the sample must tie with it, not lie a rounding error to one side.
+    digits = 12 - math.ceil(math.log10(np.abs(varying).max()))
+
+    def means(drawn: np.ndarray, axis: int) -> np.ndarray:
+        """Means [rows, ...] of the values drawn, indices [..., n]."""
+        if len(varying) == 1:
+            found = varying[:, drawn].mean(axis=axis)
+        else:  # the same as one product: sum of c_i x_i / n, c_i how often i was drawn
+            flat = drawn.reshape(-1, drawn.shape[axis])
+            cells = (np.arange(len(flat))[:, None] * n + flat).ravel()
+            counts = np.bincount(cells, minlength=len(flat) * n).reshape(-1, n).astype(float)
+            found = (varying @ counts.T / flat.shape[1]).reshape(-1, *drawn.shape[:-1])
+        return found.round(digits)
+
     found = stats.bootstrap(
-        (finite,),
-        np.mean,
+        (np.arange(n),),
+        means,
+        vectorized=True,
         confidence_level=level,
         n_resamples=RESAMPLES,
         batch=1000,
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    intervals[~constant] = np.stack([found.low, found.high], axis=1)
+    return intervals
 
 
 def ratio_interval(
@@ -91,3 +140,126 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(order) - rank) * p[i]))
         corrected[i] = largest
     return corrected.tolist()
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How large a paired difference is.
+
+    Attributes:
+        n: pairs.
+        mean: mean difference, in the scores' unit.
+        sd: sample standard deviation of the differences.
+        dz: mean / sd, Cohen's d of paired differences (Lakens 2013, Frontiers in Psychology 4:863,
+            equation 6); NaN where the differences do not vary.
+        share_better: share of pairs in which the first is higher, ties counted half: the
+            probability of superiority (Grissom and Kim, Effect Sizes for Research, 2005, chapter 5).
+    """
+
+    n: int
+    mean: float
+    sd: float
+    dz: float
+    share_better: float
+
+
+def effect(differences: Sequence[float]) -> Effect:
+    """The size of paired differences (first - second); those that are not finite are left out."""
+    d = np.asarray(differences, dtype=float)
+    d = d[np.isfinite(d)]
+    if not len(d):
+        return Effect(0, *[math.nan] * 4)
+    varies = len(d) > 1 and np.ptp(d) > 0
+    sd = (float(d.std(ddof=1)) if varies else 0.0) if len(d) > 1 else math.nan
+    share = float(np.mean(d > 0) + np.mean(d == 0) / 2)
+    return Effect(len(d), float(d.mean()), sd, float(d.mean()) / sd if varies else math.nan, share)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How values scatter: over seeds, say.
+
+    Attributes:
+        n: values.
+        mean, sd, minimum, maximum: sd is the sample standard deviation; NaN for one value.
+        low, high: mean -/+ t(n - 1) sd / sqrt(n), Student's interval; NaN for one value.
+    """
+
+    n: int
+    mean: float
+    sd: float
+    minimum: float
+    maximum: float
+    low: float
+    high: float
+
+
+def spread(values: Sequence[float], level: float = LEVEL) -> Spread:
+    """Mean, deviation and range of at least one finite value, with Student's t-interval."""
+    x = np.asarray(values, dtype=float)
+    n, mean = len(x), float(x.mean())
+    sd = low = high = math.nan
+    if n > 1:
+        sd = float(x.std(ddof=1))
+        half = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / math.sqrt(n)
+        low, high = mean - half, mean + half
+    return Spread(n, mean, sd, float(x.min()), float(x.max()), low, high)
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Whether a mean agrees with a published value to within a margin.
+
+    Attributes:
+        n: values.
+        difference: mean - published.
+        low, high: interval of the difference at level 2 LEVEL - 1 (90 %): it lies inside the margin
+            exactly where both one-sided tests reject.
+        p: of the two one-sided tests; NaN for one value.
+        verdict: equivalent (p < 1 - LEVEL), different (the interval lies wholly outside the
+            margin), undecided, or why there is no test.
+    """
+
+    n: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    verdict: str
+
+
+def equivalence(
+    values: Sequence[float], published: float, margin: float, unit: str = "seed"
+) -> Equivalence:
+    """Two one-sided t-tests of a mean against a published value.
+
+    With m = mean - published, s = sd / sqrt(n): t1 = (m + margin) / s must be significantly
+    positive and t2 = (m - margin) / s significantly negative, each with n - 1 degrees of freedom;
+    p is the larger of the two p-values. A published value counts as exact.
+
+    Source: Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15:657-680.
+
+    Args:
+        values: one mean per seed, or one score per image; finite.
+        published: in the same unit.
+        margin: largest difference that counts as none, in the same unit; positive.
+        unit: what the values are, for the verdict of a single one.
+    """
+    found = spread(values, 2 * LEVEL - 1)
+    difference = found.mean - published
+    if found.n < 2:
+        none = math.nan
+        return Equivalence(found.n, difference, none, none, none, f"one {unit} only: no test")
+    low, high = found.low - published, found.high - published
+    s = found.sd / math.sqrt(found.n)
+    if s > 0:
+        above = stats.t.sf((difference + margin) / s, found.n - 1)
+        below = stats.t.cdf((difference - margin) / s, found.n - 1)
+        p = float(max(above, below))
+    else:
+        p = float(abs(difference) >= margin)
+    if p < 1 - LEVEL:
+        verdict = EQUIVALENT
+    else:
+        verdict = DIFFERENT if low > margin or high < -margin else UNDECIDED
+    return Equivalence(found.n, difference, low, high, p, verdict)

@@ -6,7 +6,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,33 +31,52 @@ from derainbench.training.schedule import Epoch, plan, rate_in_step
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Pairs to train on and pairs that choose the best epoch, with the digests of all files."""
+    """Pairs to train on, pairs that choose the best epoch, and pairs that are only scored.
+
+    Attributes:
+        source: what ``select`` is: a split's name, or "held out of train".
+        digests: of all files.
+    """
 
     train: list[Pair]
     select: list[Pair]
     source: str
     digests: dict[str, str]
+    monitor: list[Pair] = field(default_factory=list)
 
 
-def read_training_data(folder: Path, recipe: Recipe, dataset: Path | None = None) -> TrainingData:
-    """Reads ``folder/train`` and what the recipe selects on.
+def read_training_data(
+    folder: Path, recipe: Recipe, dataset: Path | None = None, monitor: str | None = None
+) -> TrainingData:
+    """Reads ``folder/train``, what the recipe selects on, and the split to monitor, if any.
 
     Args:
         folder: set with its splits.
         recipe: says what to select on.
         dataset: ``dataset.json`` of the verified set.
+        monitor: split that is scored too and decides nothing.
 
     Raises:
-        BenchError: if a split is missing, unusable, or not the one that was verified.
+        BenchError: if a split is missing, unusable, or not the one that was verified; if the
+            split to monitor is the one that is selected on.
     """
+    if monitor == recipe.select_on:
+        raise BenchError(
+            f"split '{monitor}' cannot be monitored: the recipe selects on it (select_on)"
+        )
     train = read_split(folder / "train")
     digests = dataset_digests(train, dataset)
+    monitored: list[Pair] = []
+    if monitor:
+        split = read_split(folder / monitor)
+        monitored = list(split.pairs)
+        digests["monitored data"] = dataset_digests(split, dataset)["data"]
     if recipe.select_on == "val" and not (folder / "val").is_dir():
         kept, held_out = hold_out(train.pairs, recipe.val_fraction)
-        return TrainingData(kept, held_out, "held out of train", digests)
+        return TrainingData(kept, held_out, "held out of train", digests, monitored)
     select = read_split(folder / recipe.select_on)
     digests["selection data"] = dataset_digests(select, dataset)["data"]
-    return TrainingData(list(train.pairs), list(select.pairs), recipe.select_on, digests)
+    return TrainingData(list(train.pairs), list(select.pairs), recipe.select_on, digests, monitored)
 
 
 def train(
@@ -72,11 +91,14 @@ def train(
     workers: int = 0,
     checkpoint_folder: str | None = None,
     dataset: Path | None = None,
+    monitor: str | None = None,
 ) -> Path:
     """Trains and writes ``out/model.safetensors``, ``history.csv`` and a provenance record.
 
     The weights are those of the epoch with the highest RGB PSNR on the selection crops. A run
     that was stopped goes on after its last whole epoch, with the same result as one that was not.
+    With ``monitor`` the central crops of that split are scored in every validation as well:
+    column ``monitored_psnr_rgb`` of the history. They decide nothing; the weights are the same.
 
     Returns:
         Path of the weights.
@@ -87,7 +109,7 @@ def train(
     chosen_device = prepare(device, seed)
     model = models.build(model_name, **model_kwargs).to(chosen_device)
     _check_suits(model, model_name, recipe)
-    training_data = read_training_data(Path(data), recipe, dataset)
+    training_data = read_training_data(Path(data), recipe, dataset, monitor)
     optimiser = optimiser_of(recipe, model.parameters())
     run_settings = {
         "model": models.card(model_name).name,
@@ -114,6 +136,7 @@ def train(
         recipe.pad,
     )
     select_crops = Crops(training_data.select, recipe.val_crop)
+    monitor_crops = Crops(training_data.monitor, recipe.val_crop)
     epochs = plan(recipe, len(training_data.train))
 
     with Reporter(f"train {model_name}", len(epochs), progress.epochs_done) as reporter:
@@ -130,22 +153,28 @@ def train(
                     progress.best_state = {
                         k: v.detach().cpu().clone() for k, v in model.state_dict().items()
                     }
-            seconds = time.perf_counter() - started
-            progress.history.append(
-                {
-                    "epoch": epoch.number,
-                    "lr": rate_in_step(recipe, epoch, 0),
-                    "loss": loss,
-                    "selection_psnr_rgb": psnr,
-                    "seconds": round(seconds, 3),
-                }
-            )
+            row = {
+                "epoch": epoch.number,
+                "lr": rate_in_step(recipe, epoch, 0),
+                "loss": loss,
+                "selection_psnr_rgb": psnr,
+                "seconds": round(time.perf_counter() - started, 3),  # monitoring is no training
+            }
+            if monitor:
+                row["monitored_psnr_rgb"] = None
+                if psnr is not None:
+                    row["monitored_psnr_rgb"] = selection_psnr(
+                        model, monitor_crops, epoch.batch_size, chosen_device
+                    )
+            progress.history.append(row)
             progress.epochs_done = epoch.number + 1
             checkpoints.save(checkpoint, progress, model, optimiser)
             shown = "" if psnr is None else f", {training_data.source} PSNR {psnr:.2f} dB RGB"
             reporter.advance(f"loss {loss:.4f}{shown}")
 
-    weights = _write_results(Path(out), progress, run_settings, training_data, seed, chosen_device)
+    weights = _write_results(
+        Path(out), progress, run_settings, training_data, seed, chosen_device, monitor
+    )
     checkpoint.unlink(missing_ok=True)
     return weights
 
@@ -238,6 +267,7 @@ def _write_results(
     training_data: TrainingData,
     seed: int,
     device: torch.device,
+    monitor: str | None,
 ) -> Path:
     weights = out / "model.safetensors"
     history = out / "history.csv"
@@ -255,6 +285,8 @@ def _write_results(
         "selection_pairs": len(training_data.select),
         "seconds": round(sum(row["seconds"] for row in progress.history), 1),
     }
+    if monitor:
+        facts |= {"monitored_on": monitor, "monitored_pairs": len(training_data.monitor)}
     write_json(out / "training.json", facts)
     provenance.write_record(
         weights,

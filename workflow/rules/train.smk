@@ -27,11 +27,12 @@ rule train:
         folder=lambda w: CONFIG.dataset_folder(CONFIG.runs[w.run].train.dataset),
         recipe=lambda w: CONFIG.runs[w.run].train.recipe,
         overrides=lambda w: flags("set", CONFIG.runs[w.run].train.set),
+        monitor=lambda w: "--monitor test" if CONFIG.runs[w.run].train.monitor else "",
         workers=CONFIG.workers,
         device=CONFIG.device,
     shell:
         "OMP_NUM_THREADS=$(({threads} - {params.workers} > 0 ? {threads} - {params.workers} : 1))"
         " python -m derainbench train --model {params.model} {params.kwargs}"
         " --data {params.folder:q} --config {params.recipe} {params.overrides}"
-        " --seed {wildcards.seed} --workers {params.workers} --device {params.device}"
+        " {params.monitor} --seed {wildcards.seed} --workers {params.workers} --device {params.device}"
         " --dataset {input.data} --out $(dirname {output.weights}) > {log} 2>&1"
