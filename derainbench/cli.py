@@ -329,7 +329,8 @@ def train(
     monitor: Annotated[
         str | None,
         typer.Option(
-            metavar="SPLIT", help="val or test: score it as well, into the history; never select on it."
+            metavar="SPLIT",
+            help="val or test: score it as well, into the history; never select on it.",
         ),
     ] = None,
 ) -> None:

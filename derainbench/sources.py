@@ -131,7 +131,12 @@ _STAGES = {
         "catalog/costs.yaml",
         "catalog/scenarios.yaml",
         "report/realrain.py",
+        "report/statistics.py",
+        "audit/scores.py",
+        "audit/selection.py",
         "audit/statistics.py",
+        "data/catalogue.py",
+        "catalog/datasets/*.yaml",
         "catalog/published.csv",
     ),
     "figures": (

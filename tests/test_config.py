@@ -123,6 +123,7 @@ def test_misspelt_key_is_named_with_a_suggestion(key, misspelt, right):
         ("runs.small.train.dataset", "snow"),
         ("runs.small.train.seeds", []),
         ("runs.small.train.seeds", [-1]),
+        ("runs.small.train.monitor", "val"),
         ("runs.small.model", "esdnett"),
         ("runs.official.inference", "half"),
         ("runs.official.quantise", "floor"),
@@ -142,6 +143,21 @@ def test_wrong_value_is_refused_naming_the_key(key, value):
     # A validator of a whole section names the section and, in words, the rest.
     section = key.rsplit(".", 1)[0] if "train.dataset" not in key else "runs.small"
     assert f" {section}" in refusal(changed(key, value))
+
+
+def test_only_a_set_with_a_test_split_can_be_monitored():
+    monitored = changed("runs.small.train.monitor", True)
+    assert parse(monitored, "my.yaml").runs["small"].train.monitor
+    assert not parse(SMALLEST, "my.yaml").runs["small"].train.monitor
+    sets = monitored["datasets"]
+    for dataset in (
+        {"kind": "recomposited", "layers": "Rain200H", "clean": "Rain200H"},
+        {"kind": "catalogue", "name": "Rain200H", "splits": ["train"]},
+    ):
+        monitored["datasets"] = sets | {"rain": dataset}
+        assert "runs.small.train.monitor: rain has no test split" in refusal(monitored)
+    monitored["datasets"] = sets | {"rain": {"kind": "catalogue", "name": "Rain200H"}}
+    parse(monitored, "my.yaml")
 
 
 def test_a_set_size_beyond_the_photographs_is_refused():

@@ -4,8 +4,18 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from derainbench.audit.statistics import holm, mean_interval, ratio_interval, wilcoxon
+from derainbench.audit.statistics import (
+    difference_intervals,
+    effect,
+    equivalence,
+    holm,
+    mean_interval,
+    ratio_interval,
+    spread,
+    wilcoxon,
+)
 
 
 def test_intervals_cover_the_true_mean_about_as_often_as_they_say():
@@ -73,3 +83,121 @@ def test_holm_by_hand():
     corrected = holm([0.01, math.nan, 0.04])
     assert corrected[::2] == pytest.approx([0.02, 0.04]) and math.isnan(corrected[1])
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("images", [20, 60, 1001])
+def test_difference_intervals_are_scipys_one_by_one(images):
+    rng = np.random.default_rng(6)
+    first, second = rng.normal(30, 3, (2, 4, images))
+    found = difference_intervals(first, second)
+    for d, interval in zip(first - second, found, strict=True):
+        theirs = stats.bootstrap((d,), np.mean, n_resamples=9999, rng=np.random.default_rng(0))
+        assert interval == pytest.approx(theirs.confidence_interval, abs=1e-9)
+        assert mean_interval(d) == pytest.approx(interval, abs=1e-9)
+
+
+def test_difference_intervals_keep_images_paired():
+    second = np.random.default_rng(7).uniform(10, 50, (1, 40))  # images differ by far
+    first = second + np.random.default_rng(8).normal(0.2, 0.01, (1, 40))
+    [[low, high]] = difference_intervals(first, second)
+    assert 0.19 < low < 0.2 < high < 0.21
+
+
+def test_equal_differences_give_one_point_and_single_images_nothing():
+    found = difference_intervals([[2.0, 3.0, 4.0], [1.0, 5.0, 2.0]], [[1.0, 2.0, 3.0], [1, 1, 1]])
+    assert found[0].tolist() == [1, 1]
+    assert found[1, 0] < 5 / 3 < found[1, 1]
+    assert np.isnan(difference_intervals([[1.0]], [[2.0]])).all()
+
+
+def test_scale_does_not_matter_to_an_interval_of_few_values():
+    """With few values many resamples tie with the sample: rounding must not break the ties."""
+    values = np.array([0.1, 0.7, 0.3, 1.1, 0.2, 0.5])
+    expected = np.array(mean_interval(values))
+    for scale in (1e-6, 3.0, 1e6):
+        assert np.array(mean_interval(values * scale)) / scale == pytest.approx(expected)
+    assert mean_interval(values[::-1]) == pytest.approx(expected, abs=0.02)
+
+
+def test_an_effect_by_hand():
+    """Differences 1, 2, 3, 0 and -1: mean 1, deviation sqrt(2.5); 3 above 0 and a tie of 5."""
+    found = effect([1.0, 2.0, 3.0, 0.0, -1.0, math.nan])
+    assert (found.n, found.mean) == (5, 1)
+    assert found.sd == pytest.approx(math.sqrt(2.5))
+    assert found.dz == pytest.approx(1 / math.sqrt(2.5))
+    assert found.share_better == pytest.approx(0.7)
+
+
+def test_effects_that_cannot_be_stated():
+    same = effect([0.0, 0.0, 0.0])
+    assert (same.mean, same.sd, same.share_better) == (0, 0, 0.5)
+    assert math.isnan(same.dz)
+    one = effect([2.0])
+    assert one.mean == 2 and math.isnan(one.sd) and math.isnan(one.dz)
+    assert effect([]).n == 0
+
+
+def test_a_spread_by_hand():
+    """1, 2, 3: deviation 1, t(2) at 97.5 % is 4.3027."""
+    found = spread([1.0, 2.0, 3.0])
+    assert (found.n, found.mean, found.sd, found.minimum, found.maximum) == (3, 2, 1, 1, 3)
+    assert (found.low, found.high) == pytest.approx(
+        (2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-4
+    )
+
+
+def test_a_spread_of_one_is_none():
+    found = spread([30.0])
+    assert (found.n, found.mean) == (1, 30)
+    assert all(math.isnan(v) for v in (found.sd, found.low, found.high))
+
+
+@pytest.mark.parametrize("published", [29.9, 30.0, 30.07, 30.4])
+def test_equivalence_is_two_one_sided_t_tests(published):
+    values = np.array([30.01, 30.05, 29.98, 30.02])
+    found = equivalence(values, published, 0.1)
+    above = stats.ttest_1samp(values, published - 0.1, alternative="greater").pvalue
+    below = stats.ttest_1samp(values, published + 0.1, alternative="less").pvalue
+    assert found.p == pytest.approx(max(above, below))
+    mean = stats.ttest_1samp(values, published).confidence_interval(0.9)
+    assert (found.low, found.high) == pytest.approx((mean.low - published, mean.high - published))
+
+
+def test_equivalence_by_hand():
+    """Mean 0.02, deviation 0.02, 4 values: s = 0.01; t1 = 12, t2 = -8, one-sided p at t(3) = 8."""
+    a = 0.02 * math.sqrt(0.75)
+    values = [0.02 - a, 0.02 - a, 0.02 + a, 0.02 + a]
+    found = equivalence(values, 0.0, 0.1)
+    assert found.difference == pytest.approx(0.02)
+    assert found.p == pytest.approx(stats.t.sf(8, 3))
+    assert (found.low, found.high) == pytest.approx((0.02 - 0.023534, 0.02 + 0.023534), abs=1e-6)
+    assert found.verdict == "equivalent"
+
+
+def test_verdicts_of_equivalence():
+    values = [30.0, 30.02, 29.98]
+    assert equivalence(values, 30.0, 0.1).verdict == "equivalent"
+    assert equivalence(values, 30.5, 0.1).verdict == "different"
+    assert equivalence(values, 29.5, 0.1).verdict == "different"
+    assert equivalence([29.0, 31.0, 30.0], 30.0, 0.1).verdict == "undecided"
+    assert equivalence(values, 30.1, 0.1).verdict == "undecided"
+
+
+def test_one_value_is_no_test():
+    found = equivalence([30.0], 30.0, 0.1)
+    assert found.verdict == "one seed only: no test"
+    assert found.difference == 0 and math.isnan(found.p)
+    assert equivalence([30.0], 30.0, 0.1, unit="image").verdict == "one image only: no test"
+
+
+def test_values_that_do_not_scatter_are_compared_as_they_are():
+    assert equivalence([30.0, 30.0], 30.05, 0.1).verdict == "equivalent"
+    assert equivalence([30.0, 30.0], 30.2, 0.1).verdict == "different"
+
+
+def test_equivalence_errs_as_seldom_as_it_promises():
+    """At the margin itself one in twenty is called equivalent."""
+    rng = np.random.default_rng(9)
+    samples = rng.normal(0.1, 0.03, (2000, 5))
+    found = sum(equivalence(x, 0.0, 0.1).verdict == "equivalent" for x in samples)
+    assert 0.03 <= found / 2000 <= 0.07

@@ -56,13 +56,14 @@ def _mean_intervals(rows: np.ndarray, level: float) -> np.ndarray:
     intervals = np.full((len(rows), 2), math.nan)
     if n < 2:
         return intervals
-    constant = np.ptp(rows, axis=1) == 0  # no BCa interval: nothing varies
+    largest = np.abs(rows).max()
+    constant = np.ptp(rows, axis=1) <= 1e-11 * largest  # no BCa interval: nothing varies
     intervals[constant] = rows[constant, :1]
     if constant.all():
         return intervals
     varying = rows[~constant]
     # A resample that equals the sample must tie with it, not lie a rounding error to one side.
-    digits = 12 - math.ceil(math.log10(np.abs(varying).max()))
+    digits = 12 - math.ceil(math.log10(largest))
 
     def means(drawn: np.ndarray, axis: int) -> np.ndarray:
         """Means [rows, ...] of the values drawn, indices [..., n]."""

@@ -6,7 +6,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class TrainingData:
     select: list[Pair]
     source: str
     digests: dict[str, str]
-    monitor: list[Pair] = field(default_factory=list)
+    monitor: tuple[Pair, ...] = ()
 
 
 def read_training_data(
@@ -66,10 +66,10 @@ def read_training_data(
         )
     train = read_split(folder / "train")
     digests = dataset_digests(train, dataset)
-    monitored: list[Pair] = []
+    monitored: tuple[Pair, ...] = ()
     if monitor:
         split = read_split(folder / monitor)
-        monitored = list(split.pairs)
+        monitored = split.pairs
         digests["monitored data"] = dataset_digests(split, dataset)["data"]
     if recipe.select_on == "val" and not (folder / "val").is_dir():
         kept, held_out = hold_out(train.pairs, recipe.val_fraction)

@@ -1,3 +1,12 @@
+# What the selection leak is computed from: histories of the runs that watch the test split.
+MONITORED = [
+    f"{RESULTS}/runs/{run}/{variant}/{file}"
+    for run, variant in VARIANTS
+    if CONFIG.runs[run].train and CONFIG.runs[run].train.monitor
+    for file in ("history.csv", "training.json")
+]
+
+
 # Training. Checkpoints lie outside the outputs (.derainbench/), which Snakemake deletes when a job
 # fails: a job that was killed goes on where it was.
 rule train:

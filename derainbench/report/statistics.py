@@ -1,0 +1,213 @@
+"""The tables of the statistics: differences, protocols, seeds, published values, selection."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from derainbench.audit import scores as audit
+from derainbench.audit.selection import selection as selection_frame
+from derainbench.audit.statistics import LEVEL
+from derainbench.config import PROTOCOL_NAMES, Config
+from derainbench.report import collect
+from derainbench.report.cells import Table, captioned, number, scores_text
+
+DIGITS = {"psnr": 2, "ssim": 4}
+
+
+def paired(config: Config) -> Table:
+    """Every pair of methods on the same images; the view shows the figures' protocol only."""
+    frame = audit.paired(collect.scores(config))
+    shown = frame[frame["protocol"] == config.figures.protocol]
+    view = [
+        {
+            "Data set": psnr.dataset,
+            "Method": psnr.method,
+            "Against": psnr.other_method,
+            "Images": number(psnr.images),
+            "PSNR difference (dB)": _signed(psnr.difference, 2),
+            "95 % interval (dB)": _interval(psnr.low, psnr.high, 2),
+            "p (Holm)": _p(psnr.p_holm),
+            "PSNR": psnr.verdict,
+            "SSIM difference": _signed(ssim.difference, 4),
+            "95 % interval": _interval(ssim.low, ssim.high, 4),
+            "p (Holm), SSIM": _p(ssim.p_holm),
+            "SSIM": ssim.verdict,
+        }
+        for psnr, ssim in zip(
+            shown[shown["metric"] == "psnr"].itertuples(index=False),
+            shown[shown["metric"] == "ssim"].itertuples(index=False),
+            strict=True,
+        )
+    ]
+    caption = (
+        "every pair of methods over the same images, mean over seeds first: mean difference "
+        "(method minus the other), 95 % bootstrap interval, p of Wilcoxon's signed-rank test, "
+        "corrected by Holm over all pairs of a data set, protocol and metric. Better or worse: "
+        f"interval and test agree. Shown: protocol {config.figures.protocol}; the CSV has all."
+    )
+    for dataset, of_set in shown[shown["metric"] == "psnr"].groupby("dataset", sort=False):
+        # All of n signs alike is the most extreme that n images can give.
+        least = min(1.0, 2 * 0.5 ** of_set["images"].iloc[0] * len(of_set))
+        if least >= 1 - LEVEL:
+            caption += (
+                f" {dataset} cannot decide: {of_set['images'].iloc[0]} images give a corrected p "
+                f"of {least:.2f} at best."
+            )
+    if frame.empty:
+        caption += " Empty: no data set was scored with two methods."
+    return _table(config, "paired", caption, frame, view)
+
+
+def protocols(config: Config) -> Table:
+    """The same images under every protocol."""
+    frame = audit.protocol_matrix(collect.scores(config))
+    view = [
+        {
+            "Data set": row["dataset"],
+            "Method": row["method"],
+            **{
+                p: f"{scores_text(row[f'psnr_{p}'], row[f'ssim_{p}'])} ({row[f'rank_{p}']})"
+                for p in PROTOCOL_NAMES
+            },
+            "Largest difference (dB)": number(row["spread_db"], 2),
+            "On Y alone (dB)": number(row["spread_luma_db"], 2),
+            "Rank changes": "yes" if row["rank_changes"] else "no",
+        }
+        for _, row in frame.iterrows()
+    ]
+    changed = list(dict.fromkeys(frame.loc[frame["rank_changes"], "dataset"]))
+    where = (
+        f"changes with the protocol on {', '.join(changed)}" if changed else "is always the same"
+    )
+    caption = (
+        "what the same restored images score under every protocol, PSNR (dB) / SSIM and in "
+        "brackets the rank by PSNR; the largest difference of a method's PSNR between two "
+        f"protocols, and between two that score Y. The ranking {where}."
+    )
+    return _table(config, "protocols", caption, frame, view)
+
+
+def seeds(config: Config) -> Table:
+    """How trained runs scatter over their seeds; the view shows the figures' protocol only."""
+    frame = audit.seeds(collect.scores(config))
+    shown = frame[frame["protocol"] == config.figures.protocol]
+    view = []
+    for row in shown.itertuples(index=False):
+        digits = DIGITS[row.metric]
+        view.append(
+            {
+                "Data set": row.dataset,
+                "Method": row.method,
+                "Score": {"psnr": "PSNR (dB)", "ssim": "SSIM"}[row.metric],
+                "Seeds": number(row.n),
+                "Mean": number(row.mean, digits),
+                "Deviation": number(row.sd, digits),
+                "Lowest": number(row.minimum, digits),
+                "Highest": number(row.maximum, digits),
+                "95 % interval": _interval(row.low, row.high, digits),
+                "Note": row.note,
+            }
+        )
+    caption = (
+        "means over the test images of every training run, over its seeds: sample standard "
+        "deviation, range, Student's interval of the mean. "
+        f"Shown: protocol {config.figures.protocol}; the CSV has all."
+    )
+    if frame.empty:
+        caption += " Empty: nothing was trained."
+    return _table(config, "seeds", caption, frame, view)
+
+
+def equivalence(config: Config) -> Table:
+    """Reproduced mean PSNR against published values."""
+    frame = audit.against_published(collect.scores(config), config)
+    view = [
+        {
+            "Data set": row.dataset,
+            "Method": row.method,
+            "Protocol": row.protocol,
+            "Published (dB)": number(row.published_psnr, 2),
+            "Here (dB)": number(row.psnr, 2),
+            "Difference (dB)": _signed(row.difference, 2),
+            "90 % interval (dB)": _interval(row.low, row.high, 2),
+            "Over": _basis(row.basis, row.n),
+            "p": _p(row.p),
+            "Verdict": row.verdict,
+            "Weights": row.weights,
+            "Published in": f"{row.source} ({row.kind})",
+        }
+        for row in frame.itertuples(index=False)
+    ]
+    caption = (
+        f"is the mean PSNR within {audit.MARGIN_DB} dB of the published one? Two one-sided t-tests "
+        "at 5 %: over seeds where the network was trained here, over images where official weights "
+        "met a part of the test set; with all of its images nothing is left to test and the "
+        "difference decides. Different: the interval lies outside the margin. Undecided: neither. "
+        "Many published values are of other weights, as the last column says."
+    )
+    if frame.empty:
+        caption += " Empty: nothing published is of a method, data set and protocol run here."
+    return _table(config, "equivalence", caption, frame, view)
+
+
+def selection(config: Config) -> Table:
+    """What choosing the epoch on the test split would have been worth."""
+    frame = selection_frame(config)
+    view = [
+        {
+            "Method": row.method,
+            "Seed": str(row.seed),
+            "Epochs scored": number(row.epochs),
+            "Selected on": f"{row.selected_on} ({row.selection_images} images)",
+            "Epoch": str(row.selected_epoch),
+            "Test PSNR (dB)": number(row.selected_test_psnr, 3),
+            "Best test epoch": str(row.best_test_epoch),
+            "Highest test PSNR (dB)": number(row.best_test_psnr, 3),
+            "Leak (dB)": number(row.leak, 3),
+            "Last epoch's test PSNR (dB)": number(row.last_test_psnr, 3),
+            "Test": f"{row.dataset}, {row.monitored_on} ({row.monitored_images} images)",
+        }
+        for row in frame.itertuples(index=False)
+    ]
+    caption = (
+        "one training run, its epoch chosen in two ways: on the validation images, as here, and on "
+        "the test images, as in the first commit of ESDNet's authors. The leak is what the second "
+        "way adds to the test score; by its definition it is never negative, and it grows with the "
+        "number of epochs scored. RGB PSNR of central crops, unrounded network output, not a "
+        "protocol of the other tables."
+    )
+    if frame.empty:
+        caption += " Empty: no run of this configuration sets train.monitor."
+    return _table(config, "selection", caption, frame, view)
+
+
+def all_statistics(config: Config) -> list[Table]:
+    """The five tables in the order of the report."""
+    return [f(config) for f in (paired, protocols, seeds, equivalence, selection)]
+
+
+def _table(config: Config, name: str, caption: str, frame: pd.DataFrame, view: list[dict]) -> Table:
+    frame = frame.copy()
+    frame.insert(0, "configuration", config.name)
+    return Table(name, captioned(config, caption), frame, pd.DataFrame(view))
+
+
+def _basis(basis: str, count: int) -> str:
+    """``3 seeds``, ``1 seed``, ``20 images``, ``all 100 images``."""
+    if basis == "all images":
+        return f"all {count} images"
+    return f"{count} {basis if count > 1 else basis.removesuffix('s')}"
+
+
+def _signed(value: float, digits: int) -> str:
+    return "" if pd.isna(value) else f"{value:+.{digits}f}"
+
+
+def _interval(low: float, high: float, digits: int) -> str:
+    return "" if pd.isna(low) or pd.isna(high) else f"[{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def _p(value: float) -> str:
+    if pd.isna(value):
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
