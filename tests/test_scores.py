@@ -213,7 +213,7 @@ def test_a_leak_by_hand():
     found = leak(history)
     assert (found.epochs, found.selected_epoch, found.best_test_epoch) == (3, 3, 5)
     assert (found.selected_psnr, found.selected_test_psnr) == (23, 21.5)
-    assert (found.best_test_psnr, found.last_test_psnr, found.leak) == (22.25, 22.25, 0.75)
+    assert (found.best_test_psnr, found.last_test_psnr, found.leak_psnr) == (22.25, 22.25, 0.75)
 
 
 def test_no_leak_where_both_choose_alike():
@@ -224,7 +224,7 @@ def test_no_leak_where_both_choose_alike():
             "monitored_psnr_rgb": [20.0, 19.0],
         }
     )
-    assert leak(history).leak == 0 and leak(history).last_test_psnr == 19
+    assert leak(history).leak_psnr == 0 and leak(history).last_test_psnr == 19
 
 
 @pytest.fixture
@@ -328,7 +328,11 @@ def test_the_tables_of_a_result_folder(write, tmp_path):
     assert found["equivalence"].view["Over"].tolist() == ["40 images", "1 seed"]
     selection = found["selection"].frame.iloc[0]
     assert (selection.selected_epoch, selection.selected_test_psnr) == (1, 21.0)
-    assert (selection.best_test_epoch, selection.leak, selection.seed) == (2, 0.75, 1)
+    assert (selection.best_test_epoch, selection.leak_psnr, selection.variant) == (
+        2,
+        0.75,
+        "seed-1",
+    )
     assert found["selection"].view["Leak (dB)"].tolist() == ["0.750"]
 
 

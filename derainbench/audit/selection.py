@@ -26,7 +26,7 @@ class Leak:
         best_test_epoch: best on the monitored split.
         best_test_psnr: its score there.
         last_test_psnr: score of the last epoch on the monitored split: no choice at all.
-        leak: best_test_psnr - selected_test_psnr, never negative.
+        leak_psnr: best_test_psnr - selected_test_psnr, never negative.
     """
 
     epochs: int
@@ -36,7 +36,7 @@ class Leak:
     best_test_epoch: int
     best_test_psnr: float
     last_test_psnr: float
-    leak: float
+    leak_psnr: float
 
 
 def leak(history: pd.DataFrame) -> Leak:
@@ -56,7 +56,7 @@ def leak(history: pd.DataFrame) -> Leak:
         best_test_epoch=int(best["epoch"]),
         best_test_psnr=float(best[MONITORED]),
         last_test_psnr=float(scored[MONITORED].iloc[-1]),
-        leak=float(best[MONITORED] - chosen[MONITORED]),
+        leak_psnr=float(best[MONITORED] - chosen[MONITORED]),
     )
 
 
@@ -84,8 +84,8 @@ def selection(config: Config) -> pd.DataFrame:
         rows.append(
             {
                 "run": entry.run,
-                "method": entry.title,
-                "seed": int(entry.variant.removeprefix("seed-")),
+                "variant": entry.variant,
+                "title": entry.title,
                 "dataset": entry.spec.train.dataset,
                 "selected_on": facts["selected_on"],
                 "selection_images": facts["selection_pairs"],
@@ -94,6 +94,6 @@ def selection(config: Config) -> pd.DataFrame:
                 **vars(leak(history)),
             }
         )
-    columns = ["run", "method", "seed", "dataset", "selected_on", "selection_images"]
+    columns = ["run", "variant", "title", "dataset", "selected_on", "selection_images"]
     columns += ["monitored_on", "monitored_images", *Leak.__dataclass_fields__]
     return pd.DataFrame(rows, columns=columns)

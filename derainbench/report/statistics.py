@@ -155,15 +155,15 @@ def selection(config: Config) -> Table:
     frame = selection_frame(config)
     view = [
         {
-            "Method": row.method,
-            "Seed": str(row.seed),
+            "Method": row.title,
+            "Seed": row.variant.removeprefix("seed-"),
             "Epochs scored": number(row.epochs),
             "Selected on": f"{row.selected_on} ({row.selection_images} images)",
             "Epoch": str(row.selected_epoch),
             "Test PSNR (dB)": number(row.selected_test_psnr, 3),
             "Best test epoch": str(row.best_test_epoch),
             "Highest test PSNR (dB)": number(row.best_test_psnr, 3),
-            "Leak (dB)": number(row.leak, 3),
+            "Leak (dB)": number(row.leak_psnr, 3),
             "Last epoch's test PSNR (dB)": number(row.last_test_psnr, 3),
             "Test": f"{row.dataset}, {row.monitored_on} ({row.monitored_images} images)",
         }
