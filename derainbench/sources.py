@@ -115,6 +115,7 @@ _STAGES = {
     "audit": (
         "audit/ledger.py",
         "audit/verdicts.py",
+        "audit/selection.py",
         "audit/statistics.py",
         "catalog/claims/*.yaml",
         "energy/scenarios.py",

@@ -204,6 +204,22 @@ def test_findings_about_analog_input_come_from_the_structure(results):
     assert (ratio.verdict, ratio.measured) == (REPRODUCED, pytest.approx(159.51 / 128.33))
 
 
+def test_the_selection_leak_is_read_from_monitored_histories(results):
+    own = {"model": "esdnet", "kwargs": SMALL, "test": ["rain"]}
+    config = results.config(own=own | {"train": TRAIN | {"monitor": True}})
+    missing = only(judged(config, "selection-on-test"))
+    assert missing.verdict == NOT_TESTABLE and "history.csv: missing" in missing.reason
+    scores = {"selection_psnr_rgb": [22.0, 21.0], "monitored_psnr_rgb": [20.0, 20.25]}
+    results.write("runs/own/seed-1/history.csv", {"epoch": [0, 1], **scores})
+    facts = {"selected_on": "val", "selection_pairs": 4}
+    results.write(
+        "runs/own/seed-1/training.json", facts | {"monitored_on": "test", "monitored_pairs": 6}
+    )
+    found = only(judged(config, "selection-on-test"))
+    assert found.measured == 0.25 and "gains +0.250 dB" in found.reason
+    assert found.evidence == ("runs/own/seed-1/history.csv",)
+
+
 def test_the_files_hold_every_claim_and_verdict(results, tmp_path):
     table = verdicts.write(results.config("smoke"), tmp_path / "audit")
     content = read_json(tmp_path / "audit" / "claims.json")

@@ -21,6 +21,7 @@ from spikingjelly.activation_based.neuron import BaseNode, LIFNode
 from derainbench import models, provenance
 from derainbench.audit import ledger
 from derainbench.audit.ledger import KINDS, Claim, Ledger
+from derainbench.audit.selection import selection
 from derainbench.audit.statistics import mean_interval
 from derainbench.config import Config
 from derainbench.energy.account import read_layers
@@ -443,7 +444,10 @@ def _library(case: Case) -> Iterator[Verdict]:
 
 @_tests("selection-leak")
 def _selection_leak(case: Case) -> Iterator[Verdict]:
-    table = case.table("tables/selection.csv")
+    try:
+        table = selection(case.config)
+    except BenchError as error:
+        raise Missing(str(error).partition(";")[0]) from error
     if table.empty:
         raise Missing("no run recorded its scores on the test split during training")
     for row in table.itertuples():
@@ -452,7 +456,7 @@ def _selection_leak(case: Case) -> Iterator[Verdict]:
             f"choosing the epoch on the test split gains {row.leak_psnr:+.3f} dB there",
             reading=f"{row.title}, {row.variant}",
             measured=row.leak_psnr,
-            evidence=("tables/selection.csv",),
+            evidence=(f"runs/{row.run}/{row.variant}/history.csv",),
         )
 
 
