@@ -4,13 +4,16 @@ BIN := .venv/bin
 # Rules call `derainbench` and `python` by name: the ones of .venv.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help reproduce real test lint lock clean
+.PHONY: help reproduce check real test lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
 
 reproduce: .venv/.installed ## results/smoke: tables, figure, report
 	@$(RUN) snakemake --cores all
+
+check: reproduce ## the same, held to results/reference/smoke: names each drift and fails on it
+	@$(RUN) python -m derainbench check results/reference/smoke results/smoke --out results/smoke/drift.md
 
 real: .venv/.installed ## the same on real images: see config/real.yaml
 	@$(RUN) snakemake --cores all --configfile config/real.yaml

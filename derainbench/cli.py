@@ -669,9 +669,58 @@ def spike_figures(config: ResolvedConfig, out: Out) -> None:
     write_figures(load(config), out)
 
 
+ToleranceFile = Annotated[
+    Path | None, typer.Option("--tolerances", help="YAML file; default: the catalogue's.")
+]
+
+
 @app.command()
-def report(config: ResolvedConfig, out: Out) -> None:
-    """report/index.html, from tables, figures and provenance records."""
+def check(
+    reference: Annotated[Path, typer.Argument(help="Folder of results to compare with.")],
+    results: Annotated[Path, typer.Argument(help="Folder of results.")],
+    tolerances: ToleranceFile = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="No wider tolerances for weights trained anew.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Markdown file to write as well.")
+    ] = None,
+) -> None:
+    """Compares results with a reference and names each drift; exit code 1 if there is one."""
+    from derainbench.audit import drift
+    from derainbench.audit.tolerances import load
+    from derainbench.files import write_text
+
+    comparison = drift.compare(reference, results, load(tolerances), strict=strict)
+    if out:
+        write_text(out, drift.markdown(comparison))
+    for line in filter(None, (*comparison.all_drifts(), comparison.note(), comparison.summary())):
+        typer.echo(line)
+    if comparison.all_drifts():
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    out: Out,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Benchmark configuration.")
+    ] = None,
+    diff: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--diff", metavar="A B", help="Two folders of results, side by side."),
+    ] = None,
+    tolerances: ToleranceFile = None,
+) -> None:
+    """index.html, from tables, figures and provenance records; or diff.html, of two folders."""
+    if (config is None) == (diff is None):
+        raise UsageError("give either --config or --diff A B")
+    if diff:
+        from derainbench.audit.tolerances import load as load_tolerances
+        from derainbench.report.diff import write_diff
+
+        typer.echo(write_diff(*diff, load_tolerances(tolerances), out))
+        return
     from derainbench.config import load
     from derainbench.report.page import write_page
 

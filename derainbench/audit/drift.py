@@ -1,0 +1,269 @@
+"""Two result folders compared, cell by cell: a reference, and what was computed since."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from derainbench.audit.tolerances import Rule, Tolerances
+from derainbench.errors import BenchError
+
+KINDS = (".csv", ".json")
+OF_ONE_RUN = ("scores/", "energy/", "spikes/", "runs/")  # then RUN/VARIANT
+Key = tuple[str, ...]
+Rows = dict[Key, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One disagreement. ``row`` and ``column`` are empty where a whole file is meant."""
+
+    file: str
+    row: str
+    column: str
+    reference: str
+    found: str
+    tolerance: str
+
+    def __str__(self) -> str:
+        where = ": ".join(part for part in (self.file, self.row, self.column) if part)
+        return f"{where}: reference {self.reference}, found {self.found} ({self.tolerance})"
+
+
+@dataclass
+class FileComparison:
+    """A file that both folders have.
+
+    Attributes:
+        file: path inside the folders.
+        key: columns that name a row.
+        columns: value columns that both have and that are compared, in the reference's order.
+        retrained: whether the tolerances of another training apply.
+        reference, found: rows by key, cells as text.
+        drifts: every disagreement.
+        beyond: key and column of the cells beyond tolerance.
+        values: number of cells compared.
+    """
+
+    file: str
+    key: list[str]
+    columns: list[str]
+    retrained: bool
+    reference: Rows = field(default_factory=dict)
+    found: Rows = field(default_factory=dict)
+    drifts: list[Drift] = field(default_factory=list)
+    beyond: set[tuple[Key, str]] = field(default_factory=set)
+    values: int = 0
+
+    @property
+    def matched(self) -> list[Key]:
+        """Keys of the rows that both have."""
+        return [key for key in self.reference if key in self.found]
+
+
+@dataclass
+class Comparison:
+    """Two folders.
+
+    Attributes:
+        retrained: runs and variants whose weights are not the reference's.
+        drifts: those of whole files; each file has its own.
+    """
+
+    reference: Path
+    results: Path
+    retrained: list[str]
+    files: list[FileComparison] = field(default_factory=list)
+    drifts: list[Drift] = field(default_factory=list)
+
+    def all_drifts(self) -> list[Drift]:
+        """Those of whole files first."""
+        return [*self.drifts, *(d for file in self.files for d in file.drifts)]
+
+    def summary(self) -> str:
+        """What was compared and what came of it, in a line."""
+        values = sum(file.values for file in self.files)
+        drifts = self.all_drifts()
+        found = f"{len(drifts)} drifts" if len(drifts) != 1 else "1 drift"
+        return f"{values} values in {len(self.files)} files compared: {found if drifts else 'no drift'}"
+
+
+def compare(
+    reference: Path, results: Path, tolerances: Tolerances, *, strict: bool = False
+) -> Comparison:
+    """Compares every CSV and JSON file that a rule names.
+
+    Numbers of weights that are not the reference's may be off by more, unless ``strict``. Files that the tolerances leave out on purpose are skipped; one that no rule names is a drift,
+    because nothing would be said about it otherwise.
+
+    Raises:
+        BenchError: if a folder is missing, the reference holds nothing to compare, or a file is
+            damaged or lacks a key column.
+    """
+    ours, theirs = _files(reference, tolerances), _files(results, tolerances)
+    if not any(map(tolerances.rule, ours)):
+        raise BenchError(f"{reference}: no results in it that could be compared")
+    retrained = [] if strict else _retrained(reference, results)
+    comparison = Comparison(reference, results, retrained)
+    for file in dict.fromkeys([*ours, *theirs]):
+        rule = tolerances.rule(file)
+        if not rule:
+            drift = ("not compared", "not compared", "no rule names this file and its key columns")
+        elif file not in theirs:
+            drift = ("a file", "none", "missing file")
+        elif file not in ours:
+            drift = ("none", "a file", "extra file")
+        else:
+            comparison.files.append(_compare_file(file, comparison, rule, tolerances))
+            continue
+        comparison.drifts.append(Drift(file, "", "", *drift))
+    return comparison
+
+
+def _retrained(reference: Path, results: Path) -> list[str]:
+    """``RUN/VARIANT`` of what was scored with other weights, by the digests in the records."""
+    records = sorted(reference.glob("scores/*/*/*/*.provenance.json"))
+    pairs = [(r, results / r.relative_to(reference)) for r in records]
+    return list(
+        dict.fromkeys(
+            "/".join(ours.relative_to(reference).parts[1:3])
+            for ours, theirs in pairs
+            if theirs.is_file() and _weights(ours) != _weights(theirs)
+        )
+    )
+
+
+def _weights(record: Path) -> str | None:
+    return _json(record).get("inputs", {}).get("weights")
+
+
+def _files(folder: Path, tolerances: Tolerances) -> list[str]:
+    """Paths inside a folder of what may be compared."""
+    if not folder.is_dir():
+        raise BenchError(f"{folder}: no such folder of results")
+    found = (
+        f.relative_to(folder).as_posix() for f in sorted(folder.rglob("*")) if f.suffix in KINDS
+    )
+    return [file for file in found if not tolerances.is_ignored(file)]
+
+
+def _compare_file(
+    file: str, comparison: Comparison, rule: Rule, tolerances: Tolerances
+) -> FileComparison:
+    ours, theirs = _read(comparison.reference / file), _read(comparison.results / file)
+    wanted = {c for c in (*ours, *theirs) if tolerances.compares(rule, c)} | {*rule.key}
+    both = [c for c in ours if c in theirs and c in wanted and c not in rule.key]
+    result = FileComparison(file, rule.key, both, comparison.is_retrained(file))
+    result.drifts += _whole_columns(file, ours, theirs, wanted)
+    if not {*rule.key} <= {*ours} & {*theirs}:  # already said: no row can be found again
+        return result
+    result.reference, result.found = _rows(ours, rule.key), _rows(theirs, rule.key)
+    for key in dict.fromkeys([*result.reference, *result.found]):
+        if key not in result.found:
+            drift = ("a row", "none", "missing row")
+        elif key not in result.reference:
+            drift = ("none", "a row", "extra row")
+        else:
+            _compare_row(result, key, rule, tolerances)
+            continue
+        result.drifts.append(Drift(file, named(rule.key, key), "", *drift))
+    return result
+
+
+def _whole_columns(
+    file: str, ours: pd.DataFrame, theirs: pd.DataFrame, wanted: set[str]
+) -> Iterator[Drift]:
+    for column in dict.fromkeys([*ours, *theirs, *sorted(wanted)]):
+        if column not in wanted or (column in ours and column in theirs):
+            continue
+        if column in ours:
+            drift = ("a column", "none", "missing column")
+        elif column in theirs:
+            drift = ("none", "a column", "extra column")
+        else:
+            drift = ("none", "none", "key column of the tolerances file")
+        yield Drift(file, "", column, *drift)
+
+
+def _compare_row(result: FileComparison, key: Key, rule: Rule, tolerances: Tolerances) -> None:
+    ours, theirs = result.reference[key], result.found[key]
+    for column in result.columns:
+        tolerance = tolerances.of(rule, column, ours, result.retrained)
+        if tolerance.ignored:
+            continue
+        result.values += 1
+        if not tolerance.allows(ours[column], theirs[column]):
+            result.beyond.add((key, column))
+            cells = (ours[column] or "nothing", theirs[column] or "nothing")
+            row = named(result.key, key)
+            result.drifts.append(Drift(result.file, row, column, *cells, f"tolerance {tolerance}"))
+
+
+def named(columns: list[str], key: Key) -> str:
+    """A row's name: ``dataset=Rain12 method=ESDNet``; a repeated key carries its number."""
+    parts = [f"{c}={value}" for c, value in zip(columns, key, strict=False) if value]
+    return " ".join([*parts, *key[len(columns) :]])
+
+
+def _rows(table: pd.DataFrame, columns: list[str]) -> Rows:
+    """Rows by key. A repeated key, such as a layer called again, gets its number added."""
+    rows: Rows = {}
+    seen: Counter[Key] = Counter()
+    for row in table.to_dict("records"):
+        key = tuple(row[column] for column in columns)
+        seen[key] += 1
+        rows[key if seen[key] == 1 else (*key, f"#{seen[key]}")] = row
+    return rows
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A table, cells as text; JSON becomes one row with a column per leaf."""
+    if path.suffix == ".json":
+        return pd.DataFrame([dict(_flat(_json(path)))])
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:  # pandas' parser errors and wrong encodings are such
+        raise BenchError(f"{path}: not a CSV table ({str(error).splitlines()[0]})") from error
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BenchError(f"{path}: damaged JSON ({error})") from error
+
+
+def _flat(content: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """The leaves of a JSON value by dotted path: ``("mean.sops", "12.5")``."""
+    if isinstance(content, dict | list) and content:
+        items = content.items() if isinstance(content, dict) else enumerate(content)
+        for name, value in items:
+            yield from _flat(value, f"{path}.{name}" if path else str(name))
+    else:
+        yield path, content if isinstance(content, str) else json.dumps(content)
+
+
+def markdown(comparison: Comparison) -> str:
+    """The comparison as a page: what was compared, then every drift."""
+    lines = [
+        "# Drift",
+        "",
+        f"Reference `{comparison.reference}`, results `{comparison.results}`. "
+        f"{comparison.summary()}.",
+    ]
+    lines += ["", f"{comparison.note()}."] if comparison.note() else []
+    drifts = comparison.all_drifts()
+    if drifts:
+        frame = pd.DataFrame(drifts).replace(r"\|", r"\\|", regex=True)
+        lines += ["", frame.to_markdown(index=False, disable_numparse=True)]
+    files = pd.DataFrame(
+        [(f.file, f.values, len(f.drifts)) for f in comparison.files],
+        columns=["file", "values compared", "drifts"],
+    )
+    return "\n".join([*lines, "", files.to_markdown(index=False), ""])

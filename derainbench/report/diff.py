@@ -1,0 +1,185 @@
+"""Two result folders side by side: one HTML file that opens from disk, everything inside it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from derainbench.audit.drift import Comparison, Drift, FileComparison, Key, compare, named
+from derainbench.audit.tolerances import Tolerances, numbers
+from derainbench.files import write_text
+from derainbench.provenance import write_record
+from derainbench.report.page import BANNERS, data_uri
+
+SHOWN = ("svg", "png")  # what browsers show, the better first
+LISTED = 50  # drifts written out per file that is not a table; `derainbench check` names all
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A cell of both folders."""
+
+    a: str
+    b: str
+    difference: str
+    beyond: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """A table as shown.
+
+    Attributes:
+        name: file stem.
+        constant: columns with one value in every row of both, and that value.
+        columns: those that name a row, and those that are equal in all rows.
+        pairs: columns that differ somewhere.
+        differing: rows that differ: name, cells of ``columns``, pairs.
+        equal: rows that do not: cells of ``columns``, then of ``pairs``.
+        only_a, only_b: names of rows without a counterpart.
+        beyond: number of cells beyond tolerance.
+        drifts: disagreements on whole columns.
+    """
+
+    name: str
+    constant: dict[str, str]
+    columns: list[str]
+    pairs: list[str]
+    differing: list[tuple[list[str], list[Pair]]]
+    equal: list[list[str]]
+    only_a: list[str]
+    only_b: list[str]
+    beyond: int
+    drifts: list[Drift]
+
+
+def view(file: FileComparison) -> View:
+    """Arranges a compared table for reading."""
+    matched = [(key, file.reference[key], file.found[key]) for key in file.matched]
+    pairs = [c for c in file.columns if any(a[c] != b[c] for _, a, b in matched)]
+    steady = [c for c in (*file.key, *file.columns) if c not in pairs]
+    values = {c: {a[c] for _, a, _ in matched} for c in steady}
+    constant = {c: v.pop() for c, v in values.items() if len(v) == 1 and len(matched) > 1}
+    columns = [c for c in steady if c not in constant]
+    differing, equal = [], []
+    for key, a, b in matched:
+        cells = [a[c] for c in columns]
+        if any(a[c] != b[c] for c in pairs):
+            differing.append((cells, [_pair(file, key, c) for c in pairs]))
+        else:
+            equal.append(cells + [a[c] for c in pairs])
+    return View(
+        name=Path(file.file).stem,
+        constant={c: v for c, v in constant.items() if v},
+        columns=columns,
+        pairs=pairs,
+        differing=differing,
+        equal=equal,
+        only_a=[named(file.key, key) for key in file.reference if key not in file.found],
+        only_b=[named(file.key, key) for key in file.found if key not in file.reference],
+        beyond=len(file.beyond),
+        drifts=[d for d in file.drifts if d.column and not d.row],
+    )
+
+
+def _pair(file: FileComparison, key: Key, column: str) -> Pair:
+    a, b = file.reference[key][column], file.found[key][column]
+    ours, theirs = numbers(a), numbers(b)
+    is_one = len(ours) == len(theirs) == 1 and a != b
+    return Pair(a, b, f"{theirs[0] - ours[0]:+.3g}" if is_one else "", (key, column) in file.beyond)
+
+
+def figures(a: Path, b: Path) -> list[dict[str, Any]]:
+    """The figures that either folder has, by name: an address for each, and if they are equal."""
+    names = sorted(
+        {f.stem for d in (a, b) for kind in SHOWN for f in (d / "figures").glob(f"*.{kind}")}
+    )
+    result = []
+    for name in names:
+        files = [_figure(folder, name) for folder in (a, b)]
+        contents = [file.read_bytes() if file else None for file in files]
+        sources = [data_uri(file) if file else None for file in files]
+        result.append({"name": name, "sources": sources, "equal": contents[0] == contents[1]})
+    return result
+
+
+def _figure(folder: Path, name: str) -> Path | None:
+    files = (folder / "figures" / f"{name}.{kind}" for kind in SHOWN)
+    return next((file for file in files if file.is_file()), None)
+
+
+def origin(folder: Path) -> dict[str, str]:
+    """Which configuration, code, machine and time a folder is of, where its records tell."""
+    config = _content(folder / "config.json")
+    record = _content(next(iter(sorted(folder.glob("tables/*.provenance.json"))), None))
+    code, machine = record.get("code", {}), record.get("machine", {})
+    changed = " with local changes" if code.get("modified") else ""
+    return {
+        "folder": str(folder),
+        "configuration": config.get("title", "unknown"),
+        "code": f"commit {(code.get('commit') or 'unknown')[:12]}{changed}",
+        "machine": machine.get("processor", "unknown"),
+        "made": record.get("time", "unknown"),
+        "label": config.get("label", ""),
+    }
+
+
+def _content(path: Path | None) -> dict[str, Any]:
+    return json.loads(path.read_text("utf-8")) if path and path.is_file() else {}
+
+
+def _listing(comparison: Comparison) -> list[dict[str, Any]]:
+    """Every compared file: cells compared, different and beyond tolerance; drifts of non-tables."""
+    return [
+        {
+            "file": f.file,
+            "values": f.values,
+            "different": sum(
+                f.reference[k][c] != f.found[k][c] for k in f.matched for c in f.columns
+            ),
+            "beyond": len(f.beyond),
+            "rows": sum(k not in f.found for k in f.reference)
+            + sum(k not in f.reference for k in f.found),
+            "drifts": [] if f.file.startswith("tables/") else f.drifts,
+        }
+        for f in comparison.files
+    ]
+
+
+def write_diff(a: Path, b: Path, tolerances: Tolerances, out: Path) -> Path:
+    """Writes ``out/diff.html``, whole or not at all.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        BenchError: if a folder holds no results, or a file in it is damaged.
+    """
+    comparison = compare(a, b, tolerances)
+    origins = [origin(a), origin(b)]
+    templates = resources.files("derainbench.report").joinpath("templates")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    environment.tests["number"] = lambda cell: bool(numbers(cell))
+    template = environment.from_string(templates.joinpath("diff.html").read_text("utf-8"))
+    page = out / "diff.html"
+    html = template.render(
+        origins=origins,
+        banners=[BANNERS[label] for label in dict.fromkeys(o["label"] for o in origins) if label],
+        summary=comparison.summary(),
+        note=comparison.note(),
+        views=[view(f) for f in comparison.files if f.file.startswith("tables/")],
+        listing=_listing(comparison),
+        listed=LISTED,
+        unmatched=comparison.drifts,
+        figures=figures(a, b),
+    )
+    write_text(page, html)
+    write_record(page, settings={"a": str(a), "b": str(b)})
+    return page
