@@ -114,6 +114,23 @@ def test_a_second_run_does_nothing(checkout):
 
 
 @pytest.mark.slow
+def test_results_are_held_to_the_reference(checkout):
+    results, reference = (checkout / "results" / part for part in ("mini", "reference/mini"))
+    shutil.copytree(results, reference)
+    arguments = ("--configfile", "config/mini.yaml", "check")
+    done = snakemake(checkout, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ": no drift" in (results / "logs/check.log").read_text()
+    table = reference / "structure/models.csv"
+    table.write_text(table.read_text().replace("12811463", "12811464"))
+    done = snakemake(checkout, *arguments)
+    assert done.returncode != 0
+    named = "structure/models.csv: model=esdnet: parameters: reference 12811464, found 12811463"
+    assert named in (results / "logs/check.log").read_text()
+    assert "12811464" in (results / "drift.md").read_text()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edited", "reruns", "spares"),
     [

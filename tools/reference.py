@@ -2,8 +2,9 @@
 
 python tools/reference.py smoke
 
-Tables, figures, scores, counts, histories and provenance are kept; weights, logs, the report and
-images are not. Of data sets that are not generated here no picture is kept either.
+Tables, figures, scores, counts, histories and provenance are kept: all that `derainbench check`
+compares. Weights, logs, the report and images are not; of data sets that are not generated here no
+picture is kept either.
 """
 
 import json

@@ -15,7 +15,8 @@ from derainbench.audit.tolerances import Rule, Tolerances
 from derainbench.errors import BenchError
 
 KINDS = (".csv", ".json")
-OF_ONE_RUN = ("scores/", "energy/", "spikes/", "runs/")  # then RUN/VARIANT
+OF_ONE_RUN = ("scores/", "energy/", "estimators/", "spikes/", "runs/")  # then RUN/VARIANT
+NONE = "none"
 Key = tuple[str, ...]
 Rows = dict[Key, dict[str, str]]
 
@@ -90,8 +91,24 @@ class Comparison:
         """What was compared and what came of it, in a line."""
         values = sum(file.values for file in self.files)
         drifts = self.all_drifts()
-        found = f"{len(drifts)} drifts" if len(drifts) != 1 else "1 drift"
-        return f"{values} values in {len(self.files)} files compared: {found if drifts else 'no drift'}"
+        found = "no drift" if not drifts else f"{len(drifts)} drift{'s' * (len(drifts) > 1)}"
+        return f"{values} values in {len(self.files)} files compared: {found}"
+
+    def note(self) -> str:
+        """Which runs were held to the tolerances of another training, if any."""
+        if not self.retrained:
+            return ""
+        return (
+            "Other weights than the reference's, so the wider tolerances of another training: "
+            + ", ".join(self.retrained)
+        )
+
+    def is_retrained(self, file: str) -> bool:
+        """Whether other weights enter a file: those of its run, or any where it is of many."""
+        if not file.startswith(OF_ONE_RUN):
+            return bool(self.retrained)
+        run, variant = file.split("/")[1:3]
+        return f"{run}/{variant.removesuffix('.csv')}" in self.retrained
 
 
 def compare(
@@ -116,9 +133,9 @@ def compare(
         if not rule:
             drift = ("not compared", "not compared", "no rule names this file and its key columns")
         elif file not in theirs:
-            drift = ("a file", "none", "missing file")
+            drift = ("a file", NONE, "missing file")
         elif file not in ours:
-            drift = ("none", "a file", "extra file")
+            drift = (NONE, "a file", "extra file")
         else:
             comparison.files.append(_compare_file(file, comparison, rule, tolerances))
             continue
@@ -166,9 +183,9 @@ def _compare_file(
     result.reference, result.found = _rows(ours, rule.key), _rows(theirs, rule.key)
     for key in dict.fromkeys([*result.reference, *result.found]):
         if key not in result.found:
-            drift = ("a row", "none", "missing row")
+            drift = ("a row", NONE, "missing row")
         elif key not in result.reference:
-            drift = ("none", "a row", "extra row")
+            drift = (NONE, "a row", "extra row")
         else:
             _compare_row(result, key, rule, tolerances)
             continue
@@ -183,11 +200,11 @@ def _whole_columns(
         if column not in wanted or (column in ours and column in theirs):
             continue
         if column in ours:
-            drift = ("a column", "none", "missing column")
+            drift = ("a column", NONE, "missing column")
         elif column in theirs:
-            drift = ("none", "a column", "extra column")
+            drift = (NONE, "a column", "extra column")
         else:
-            drift = ("none", "none", "key column of the tolerances file")
+            drift = (NONE, NONE, "key column of the tolerances file")
         yield Drift(file, "", column, *drift)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from derainbench.audit.drift import Comparison, Drift, FileComparison, Key, compare, named
+from derainbench.audit.drift import NONE, Comparison, FileComparison, Key, compare, named
 from derainbench.audit.tolerances import Tolerances, numbers
 from derainbench.files import write_text
 from derainbench.provenance import write_record
@@ -42,8 +42,8 @@ class View:
         differing: rows that differ: name, cells of ``columns``, pairs.
         equal: rows that do not: cells of ``columns``, then of ``pairs``.
         only_a, only_b: names of rows without a counterpart.
+        columns_a, columns_b: names of columns that only one has.
         beyond: number of cells beyond tolerance.
-        drifts: disagreements on whole columns.
     """
 
     name: str
@@ -54,8 +54,9 @@ class View:
     equal: list[list[str]]
     only_a: list[str]
     only_b: list[str]
+    columns_a: list[str]
+    columns_b: list[str]
     beyond: int
-    drifts: list[Drift]
 
 
 def view(file: FileComparison) -> View:
@@ -66,6 +67,7 @@ def view(file: FileComparison) -> View:
     values = {c: {a[c] for _, a, _ in matched} for c in steady}
     constant = {c: v.pop() for c, v in values.items() if len(v) == 1 and len(matched) > 1}
     columns = [c for c in steady if c not in constant]
+    whole = [d for d in file.drifts if d.column and not d.row]
     differing, equal = [], []
     for key, a, b in matched:
         cells = [a[c] for c in columns]
@@ -82,8 +84,9 @@ def view(file: FileComparison) -> View:
         equal=equal,
         only_a=[named(file.key, key) for key in file.reference if key not in file.found],
         only_b=[named(file.key, key) for key in file.found if key not in file.reference],
+        columns_a=[d.column for d in whole if d.found == NONE],
+        columns_b=[d.column for d in whole if d.reference == NONE],
         beyond=len(file.beyond),
-        drifts=[d for d in file.drifts if d.column and not d.row],
     )
 
 

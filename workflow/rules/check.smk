@@ -7,6 +7,7 @@ localrules:
 rule check:
     input:
         rules.page.output,
+        rules.all_estimators.input,
         reference=os.path.relpath(f"{workflow.basedir}/results/reference/{CONFIG.name}"),
     log:
         f"{RESULTS}/logs/check.log",
