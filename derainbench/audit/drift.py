@@ -107,8 +107,7 @@ class Comparison:
         """Whether other weights enter a file: those of its run, or any where it is of many."""
         if not file.startswith(OF_ONE_RUN):
             return bool(self.retrained)
-        run, variant = file.split("/")[1:3]
-        return f"{run}/{variant.removesuffix('.csv')}" in self.retrained
+        return "/".join(file.removesuffix(".csv").split("/")[1:3]) in self.retrained
 
 
 def compare(
@@ -116,12 +115,13 @@ def compare(
 ) -> Comparison:
     """Compares every CSV and JSON file that a rule names.
 
-    Numbers of weights that are not the reference's may be off by more, unless ``strict``. Files that the tolerances leave out on purpose are skipped; one that no rule names is a drift,
-    because nothing would be said about it otherwise.
+    Numbers of weights that are not the reference's may be off by more, unless ``strict``. Files
+    that the tolerances leave out on purpose are skipped; one that no rule names is a drift, because
+    nothing would be said about it otherwise.
 
     Raises:
         BenchError: if a folder is missing, the reference holds nothing to compare, or a file is
-            damaged or lacks a key column.
+            damaged.
     """
     ours, theirs = _files(reference, tolerances), _files(results, tolerances)
     if not any(map(tolerances.rule, ours)):
@@ -244,7 +244,7 @@ def _read(path: Path) -> pd.DataFrame:
     if path.suffix == ".json":
         return pd.DataFrame([dict(_flat(_json(path)))])
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        return pd.read_csv(path, dtype=str, keep_default_na=False).fillna("")  # short lines
     except ValueError as error:  # pandas' parser errors and wrong encodings are such
         raise BenchError(f"{path}: not a CSV table ({str(error).splitlines()[0]})") from error
 

@@ -119,15 +119,16 @@ class Tolerances(_Strict):
         """Whether a file is left out on purpose."""
         return any(matches(file, pattern) for pattern in self.ignored)
 
+    def name_of(self, rule: Rule, column: str) -> str | None:
+        """The name of a column's tolerance; none if it is exact."""
+        return next((n for p, n in rule.columns.items() if fnmatchcase(column, p)), None)
+
     def of(self, rule: Rule, column: str, row: dict[str, str], retrained: bool) -> Tolerance:
         """The tolerance of a cell."""
-        name = next((n for p, n in rule.columns.items() if fnmatchcase(column, p)), None)
-        if name is None:
-            return EXACT
+        name = self.name_of(rule, column)
         known = rule.untrained.items()
-        return self.tolerances[name].of(
-            retrained and not (known and all(row.get(c) == value for c, value in known))
-        )
+        is_trained = not known or any(row.get(c) != value for c, value in known)
+        return self.tolerances[name].of(retrained and is_trained) if name else EXACT
 
     def compares(self, rule: Rule, column: str) -> bool:
         """Whether a column matters at all."""
