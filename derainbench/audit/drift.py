@@ -219,7 +219,7 @@ def _compare_row(result: FileComparison, key: Key, rule: Rule, tolerances: Toler
             result.beyond.add((key, column))
             cells = (ours[column] or "nothing", theirs[column] or "nothing")
             row = named(result.key, key)
-            result.drifts.append(Drift(result.file, row, column, *cells, f"tolerance {tolerance}"))
+            result.drifts.append(Drift(result.file, row, column, *cells, str(tolerance)))
 
 
 def named(columns: list[str], key: Key) -> str:

@@ -41,7 +41,7 @@ class Tolerance(_Strict):
     def __str__(self) -> str:
         parts = [f"{self.absolute:g}"] if self.absolute else []
         parts += [f"{self.relative * 100:g} %"] if self.relative else []
-        return " + ".join(parts) or "none: exact"
+        return f"tolerance {' + '.join(parts)}" if parts else "exact"
 
 
 def numbers(cell: str) -> list[float]:

@@ -6,16 +6,15 @@ localrules:
 
 rule check:
     input:
-        rules.page.output,
         rules.all_estimators.input,
+        page=rules.page.output,
         reference=os.path.relpath(f"{workflow.basedir}/results/reference/{CONFIG.name}"),
     log:
         f"{RESULTS}/logs/check.log",
     conda:
         "../../environment.yml"
     params:
-        results=RESULTS,
-        report=f"{RESULTS}/drift.md",
+        results=lambda w, input: Path(input.page[0]).parent.parent,
     shell:
         "python -m derainbench check {input.reference:q} {params.results:q}"
-        " --out {params.report:q} > {log} 2>&1"
+        " --out {params.results:q}/drift.md > {log} 2>&1"
