@@ -12,7 +12,7 @@ from derainbench.audit.statistics import mean_interval
 from derainbench.config import PROTOCOL_NAMES, Config
 from derainbench.energy.scenarios import DEFAULT_COSTS, cost_tables, scenarios
 from derainbench.files import staged_folder, write_text
-from derainbench.report import collect, energy, realrain
+from derainbench.report import collect, energy, realrain, statistics
 from derainbench.report.cells import RAINY, Table, captioned, interval_text, number, scores_text
 from derainbench.report.claims import claims
 
@@ -243,6 +243,7 @@ def all_tables(config: Config) -> list[Table]:
         claims(config),
         quality(config),
         comparison(config),
+        *statistics.all_statistics(config),
         realrain.table(config),
         complexity(config),
         energy.savings(config),

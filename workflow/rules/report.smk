@@ -15,6 +15,7 @@ TABLES = [
     "break_even",
     "structure",
 ]
+TABLES += ["paired", "protocols", "seeds", "equivalence", "selection"]
 TABLES += ["crosscheck", "estimators", "joules"]
 ENERGY_FIGURES = [f"{RESULTS}/figures/break-even.svg"] + [
     f"{RESULTS}/figures/{kind}-{run}.svg"
@@ -55,6 +56,7 @@ rule audit:
     input:
         code("audit"),
         SCORES,
+        MONITORED,
         COUNTS,
         rules.structure.output,
         rules.scenarios.output,
@@ -80,6 +82,7 @@ rule tables:
     input:
         code("tables"),
         SCORES,
+        MONITORED,
         RATED,
         COUNTS,
         rules.structure.output,
