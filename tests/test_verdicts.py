@@ -216,7 +216,7 @@ def test_the_selection_leak_is_read_from_monitored_histories(results):
         "runs/own/seed-1/training.json", facts | {"monitored_on": "test", "monitored_pairs": 6}
     )
     found = only(judged(config, "selection-on-test"))
-    assert found.measured == 0.25 and "gains +0.250 dB" in found.reason
+    assert found.measured == 0.25 and "would gain +0.250 dB" in found.reason
     assert found.evidence == ("runs/own/seed-1/history.csv",)
 
 
