@@ -37,10 +37,11 @@ class View:
     Attributes:
         name: file stem.
         constant: columns with one value in every row of both, and that value.
-        columns: those that name a row, and those that are equal in all rows.
+        key: other columns that name a row.
         pairs: columns that differ somewhere.
-        differing: rows that differ: name, cells of ``columns``, pairs.
-        equal: rows that do not: cells of ``columns``, then of ``pairs``.
+        rest: columns that are equal in all rows.
+        differing: rows that differ: cells of ``key``, of ``pairs``, of ``rest``.
+        equal: rows that do not: the same cells, each once.
         only_a, only_b: names of rows without a counterpart.
         columns_a, columns_b: names of columns that only one has.
         beyond: number of cells beyond tolerance.
@@ -48,9 +49,10 @@ class View:
 
     name: str
     constant: dict[str, str]
-    columns: list[str]
+    key: list[str]
     pairs: list[str]
-    differing: list[tuple[list[str], list[Pair]]]
+    rest: list[str]
+    differing: list[tuple[list[str], list[Pair], list[str]]]
     equal: list[list[str]]
     only_a: list[str]
     only_b: list[str]
@@ -66,20 +68,22 @@ def view(file: FileComparison) -> View:
     steady = [c for c in (*file.key, *file.columns) if c not in pairs]
     values = {c: {a[c] for _, a, _ in matched} for c in steady}
     constant = {c: v.pop() for c, v in values.items() if len(v) == 1 and len(matched) > 1}
-    columns = [c for c in steady if c not in constant]
+    names = [c for c in file.key if c not in constant]
+    rest = [c for c in steady if c not in constant and c not in file.key]
     whole = [d for d in file.drifts if d.column and not d.row]
     differing, equal = [], []
     for key, a, b in matched:
-        cells = [a[c] for c in columns]
         if any(a[c] != b[c] for c in pairs):
-            differing.append((cells, [_pair(file, key, c) for c in pairs]))
+            cells = [_pair(file, key, c) for c in pairs]
+            differing.append(([a[c] for c in names], cells, [a[c] for c in rest]))
         else:
-            equal.append(cells + [a[c] for c in pairs])
+            equal.append([a[c] for c in (*names, *pairs, *rest)])
     return View(
         name=Path(file.file).stem,
         constant={c: v for c, v in constant.items() if v},
-        columns=columns,
+        key=names,
         pairs=pairs,
+        rest=rest,
         differing=differing,
         equal=equal,
         only_a=[named(file.key, key) for key in file.reference if key not in file.found],
