@@ -16,20 +16,21 @@ def claims(config: Config) -> Table:
     """A row per verdict of ``derainbench audit``."""
     frame = collect.read_table(Path(config.results) / "audit" / "claims.csv")
     frame.insert(0, "configuration", config.name)
+    repeated = frame["claim"].duplicated()
     view = [
         {
-            "Claim": f"{row['wording']}",
-            "Stated in": f"{row['source']} ({KINDS[row['kind']]})",
-            "Published": _value(row["published"], row["unit"]),
-            "Reading": _text(row["reading"]),
+            "Claim": "" if again else row["wording"],
             "Verdict": row["verdict"],
+            "Reading": _text(row["reading"]),
+            "Published": "" if again else _value(row["published"], row["unit"]),
             "Found": _value(row["measured"], row["unit"]),
             "95 % interval": ""
             if pd.isna(row["low"])
             else f"[{row['low']:.4g}, {row['high']:.4g}]",
             "Reason": row["reason"],
+            "Stated in": "" if again else f"{row['source']} ({KINDS[row['kind']]})",
         }
-        for _, row in frame.iterrows()
+        for (_, row), again in zip(frame.iterrows(), repeated, strict=True)
     ]
     caption = (
         "Every claim of the paper and its users, and what its code shows, with the verdict that "

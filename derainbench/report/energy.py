@@ -445,6 +445,12 @@ def matrix_figure(savings_of_run: pd.DataFrame, title: str) -> Figure:
         savings_of_run: rows of ``scenarios/savings.csv`` of one spiking run, one cost table.
         title: which network, weights and images.
     """
+    if savings_of_run.empty:
+        figure, axes = plt.subplots(figsize=(5, 1.2))
+        axes.text(0.5, 0.5, "no other network was counted on the same images", ha="center")
+        axes.set_axis_off()
+        axes.set_title(title, loc="left", fontsize=9)
+        return figure
     rows = savings_of_run.assign(
         column=[
             f"({r.scenario})" + " reuse" * r.reuse + " skip 0" * r.zero_skipping
