@@ -121,7 +121,7 @@ def test_a_second_run_does_nothing(checkout):
 def test_results_are_held_to_the_reference(checkout):
     results, reference = (checkout / "results" / part for part in ("mini", "reference/mini"))
     shutil.copytree(results, reference)
-    arguments = ("--configfile", "config/mini.yaml", "check")
+    arguments = ("check", "--configfile", "config/mini.yaml")
     done = snakemake(checkout, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert ": no drift" in (results / "logs/check.log").read_text()
