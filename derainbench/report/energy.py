@@ -538,11 +538,10 @@ def write_figures(config: Config, out: Path) -> None:
                 (saved["name"] == f"{entry.run}/{entry.variant}")
                 & (saved["costs"] == DEFAULT_COSTS)
             ]
-            if not rows.empty:
-                keep(
-                    matrix_figure(rows, f"{title}; {DEFAULT_COSTS}; 2.0x: takes twice as much"),
-                    f"scenarios-{entry.run}",
-                )
+            keep(
+                matrix_figure(rows, f"{title}; {DEFAULT_COSTS}; 2.0x: takes twice as much"),
+                f"scenarios-{entry.run}",
+            )
         title = f"ESDNet at full size, one 256x256 image, from the structure; {DEFAULT_COSTS}"
         keep(saving_figure(energies, rates, title), "break-even")
         for name in names:

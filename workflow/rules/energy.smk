@@ -93,7 +93,7 @@ rule scenarios:
     resources:
         mem_mb=2000,
     params:
-        folder=f"{RESULTS}/scenarios",
+        folder=lambda w, output: os.path.dirname(output[0]),
     shell:
         "python -m derainbench scenarios --config {input.config} --out {params.folder}"
         " > {log} 2>&1"
