@@ -26,6 +26,7 @@ class ESDNetANN(DerainingUNet):
         de_num_blocks: Sequence[int] = (2, 2, 2),
         attentions: Collection[str] = ("channel", "spatial"),
         refine: bool = True,
+        shortcut: bool = True,
     ) -> None:
         super().__init__(
             AnalogOperators(),
@@ -35,6 +36,7 @@ class ESDNetANN(DerainingUNet):
             T=1,
             attentions=attentions,
             refine=refine,
+            shortcut=shortcut,
         )
 
 

@@ -20,6 +20,7 @@ from derainbench.suggest import did_you_mean
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 PROTOCOL_NAMES = ("esdnet", "matlab-uint8", "matlab-double", "rgb")
+ABLATED_PARTS = ("MAU", "FRB", "shortcut", "normalisation", "time steps", "threshold")
 
 
 class _Strict(BaseModel):
@@ -98,8 +99,24 @@ class Training(_Strict):
     monitor: bool = False
 
 
+class Ablation(_Strict):
+    """In what a run differs from another one, of the same model and budget, and in that alone.
+
+    Attributes:
+        of: the other run.
+        part: what is varied: a group of rows in the ablation tables. The run's title says how.
+    """
+
+    of: Name
+    part: Literal[ABLATED_PARTS]
+
+
 class Run(_Strict):
-    """A model with weights, trained or official, and the sets that it is tested on."""
+    """A model with weights, trained or official, and the sets that it is tested on.
+
+    Attributes:
+        ablation: for runs that stand in the ablation tables and nowhere else.
+    """
 
     model: str
     kwargs: dict[str, Any] = {}
@@ -109,6 +126,7 @@ class Run(_Strict):
     test: list[Name] = Field(min_length=1)
     inference: Literal["tiled", "whole"] | None = None
     quantise: Literal["round", "truncate"] | None = None
+    ablation: Ablation | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> Run:
@@ -185,6 +203,8 @@ class Config(_Strict):
                 self._known_dataset(dataset, f"runs.{name}")
             if run.weights and not self.weights_root:
                 raise ValueError(f"runs.{name}.weights needs weights_root: the folder of weights")
+            if run.ablation:
+                self._check_ablation(name, run)
         self._known_dataset(self.figures.dataset, "figures.dataset")
         if not self.paired(self.figures.dataset):
             raise ValueError(
@@ -198,6 +218,22 @@ class Config(_Strict):
                     f"runs.{name}.train.monitor: {run.train.dataset} has no test split to score"
                 )
         return self
+
+    def _check_ablation(self, name: str, run: Run) -> None:
+        where = f"runs.{name}.ablation.of"
+        base = self.runs.get(run.ablation.of)
+        if base is None or base.ablation:
+            others = [n for n, r in self.runs.items() if not r.ablation]
+            raise ValueError(
+                f"{where}: '{run.ablation.of}' is no run that can be compared with"
+                f"{did_you_mean(run.ablation.of, others)}"
+            )
+        same = known_model(base.model) == known_model(run.model)
+        if not (same and _without_seeds(base.train) == _without_seeds(run.train)):
+            raise ValueError(
+                f"{where}: {name} and {run.ablation.of} differ in model, data set or recipe, so "
+                "their difference would not be due to the change alone"
+            )
 
     def _check_dataset(self, name: str, dataset: AnySet) -> None:
         where = f"datasets.{name}"
@@ -288,9 +324,13 @@ class Config(_Strict):
         """Every (run, variant, first paired test set) of a model that computes with spikes."""
         for name, run in self.runs.items():
             paired = [dataset for dataset in run.test if self.paired(dataset)]
-            if known_model(run.model) in SPIKING and paired:
+            if known_model(run.model) in SPIKING and paired and not run.ablation:
                 for variant in run.variants():
                     yield name, variant, paired[0]
+
+
+def _without_seeds(train: Training | None) -> dict[str, Any] | None:
+    return train.model_dump(exclude={"seeds", "monitor"}) if train else None
 
 
 def parse(values: Mapping[str, Any], source: str) -> Config:

@@ -36,10 +36,16 @@ class SRB(nn.Module):
         T: time steps, for the temporal attention.
         attentions: parts of the mixed attention unit (MAU), a subset of ``ATTENTIONS``;
             without any, the MAU's ReLU alone remains.
+        shortcut: whether the convolution and norm beside the two SCUs are there.
     """
 
     def __init__(
-        self, channels: int, ops: Operators, T: int, attentions: Collection[str] = ATTENTIONS
+        self,
+        channels: int,
+        ops: Operators,
+        T: int,
+        attentions: Collection[str] = ATTENTIONS,
+        shortcut: bool = True,
     ) -> None:
         super().__init__()
         self.residual = nn.Sequential(
@@ -50,11 +56,16 @@ class SRB(nn.Module):
             conv(channels, channels),
             ops.norm(channels, gain=0.2),
         )
-        self.shortcut = nn.Sequential(conv(channels, channels), ops.norm(channels))
+        self.shortcut = (
+            nn.Sequential(conv(channels, channels), ops.norm(channels)) if shortcut else None
+        )
         self.attn = mixed_attention_unit(channels, T, attentions)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.attn(self.residual(x) + self.shortcut(x)) + x
+        features = self.residual(x)
+        if self.shortcut is not None:
+            features = features + self.shortcut(x)
+        return self.attn(features) + x
 
 
 def mixed_attention_unit(channels: int, T: int, attentions: Collection[str]) -> nn.Module:

@@ -38,6 +38,7 @@ class DerainingUNet(nn.Module):
         T: time steps; the image is presented T times and the last features are averaged over T.
         attentions: parts of the mixed attention unit.
         refine: whether the feature refinement block stands before the output convolution.
+        shortcut: whether residual blocks have the convolution beside their two spiking units.
     """
 
     size_multiple = 4
@@ -52,6 +53,7 @@ class DerainingUNet(nn.Module):
         T: int,
         attentions: Collection[str],
         refine: bool,
+        shortcut: bool = True,
     ) -> None:
         super().__init__()
         for name, value in (("T", T), ("dim", dim)):
@@ -63,7 +65,9 @@ class DerainingUNet(nn.Module):
         self.T = T
 
         def level(channels: int, blocks: int) -> nn.Sequential:
-            return nn.Sequential(*(SRB(channels, ops, T, attentions) for _ in range(blocks)))
+            return nn.Sequential(
+                *(SRB(channels, ops, T, attentions, shortcut) for _ in range(blocks))
+            )
 
         self.patch_embed = PatchEmbed(dim)
         self.encoder_level1 = level(dim, en_num_blocks[0])
@@ -122,6 +126,7 @@ class ESDNet(DerainingUNet):
 
     Args:
         v_threshold: firing threshold of all LIF neurons.
+        norm: "tdbn", threshold-dependent batch norm; "bn", ordinary batch norm.
     """
 
     def __init__(
@@ -133,13 +138,16 @@ class ESDNet(DerainingUNet):
         v_threshold: float = 0.15,
         attentions: Collection[str] = ATTENTIONS,
         refine: bool = True,
+        shortcut: bool = True,
+        norm: str = "tdbn",
     ) -> None:
         super().__init__(
-            SpikingOperators(v_threshold),
+            SpikingOperators(v_threshold, norm),
             dim=dim,
             en_num_blocks=en_num_blocks,
             de_num_blocks=de_num_blocks,
             T=T,
             attentions=attentions,
             refine=refine,
+            shortcut=shortcut,
         )

@@ -12,6 +12,8 @@ from typing import Protocol
 from spikingjelly.activation_based import layer, neuron, surrogate
 from torch import nn
 
+NORMS = ("tdbn", "bn")
+
 
 class Operators(Protocol):
     """The activation and the normalisation that blocks are built with."""
@@ -34,12 +36,16 @@ class SpikingOperators:
 
     Args:
         v_threshold: firing threshold of every neuron; the authors use 0.15.
+        norm: "tdbn"; or "bn", ordinary batch norm, which knows neither threshold nor gain.
     """
 
-    def __init__(self, v_threshold: float = 0.15) -> None:
+    def __init__(self, v_threshold: float = 0.15, norm: str = "tdbn") -> None:
         if v_threshold <= 0:
             raise ValueError(f"v_threshold must be positive, got {v_threshold}")
+        if norm not in NORMS:
+            raise ValueError(f"unknown norm '{norm}'; choose from {list(NORMS)}")
         self.v_threshold = v_threshold
+        self.normalisation = norm
 
     def activation(self) -> nn.Module:
         return neuron.LIFNode(
@@ -53,6 +59,8 @@ class SpikingOperators:
         )
 
     def norm(self, channels: int, *, gain: float = 1.0) -> nn.Module:
+        if self.normalisation == "bn":
+            return layer.BatchNorm2d(channels, step_mode="m")
         return layer.ThresholdDependentBatchNorm2d(
             alpha=1 / math.sqrt(2),
             v_th=self.v_threshold * gain,

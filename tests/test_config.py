@@ -9,6 +9,7 @@ from helpers import ROOT, one_line, read_json
 from derainbench.config import PROTOCOL_NAMES, Config, check_files, check_models, load, parse
 from derainbench.errors import BenchError
 from derainbench.evaluation.protocols import PROTOCOLS
+from derainbench.report import collect
 from derainbench.settings import read_yaml
 
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
@@ -158,6 +159,23 @@ def test_only_a_set_with_a_test_split_can_be_monitored():
         assert "runs.small.train.monitor: rain has no test split" in refusal(monitored)
     monitored["datasets"] = sets | {"rain": {"kind": "catalogue", "name": "Rain200H"}}
     parse(monitored, "my.yaml")
+
+
+def test_an_ablation_differs_from_a_run_of_the_same_model_and_budget_alone():
+    config = copy.deepcopy(SMALLEST)
+    config["runs"]["bn"] = changed_run = copy.deepcopy(config["runs"]["small"])
+    changed_run |= {"kwargs": {"norm": "bn"}, "ablation": {"of": "small", "part": "normalisation"}}
+    changed_run["train"]["seeds"] = [1]
+    own = parse(config, "my.yaml")
+    assert [e.run for e in collect.entries(own, ablations=True)] == ["bn"]
+    assert [e.run for e in collect.entries(own)] == ["small", "official"]
+    assert {run for run, _, _ in own.spiking()} == {"small"}
+    assert collect.scores(parse(SMALLEST, "my.yaml"), ablations=True).empty
+    changed_run["train"]["set"] = {"epochs": 5}
+    assert "bn and small differ in model, data set or recipe" in refusal(config)
+    del changed_run["train"]["set"]
+    changed_run["ablation"]["of"] = "smal"
+    assert "did you mean 'small'" in refusal(config)
 
 
 def test_a_set_size_beyond_the_photographs_is_refused():

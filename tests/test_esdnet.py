@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers import GOLDEN, read_json, share_within
 from safetensors.torch import load_file
+from spikingjelly.activation_based import layer
 
 from derainbench.energy.counting import firing_rates, parameters
 from derainbench.evaluation.inference import restore_tiled, tile_starts
@@ -153,6 +154,7 @@ def test_a_used_model_can_be_copied(model):
         {"dim": 8},
         {"dim": 2, "attentions": ()},
         {"v_threshold": 0.0},
+        {"norm": "layer"},
     ],
     ids=str,
 )
@@ -182,6 +184,7 @@ def test_invalid_shapes_are_refused(shape):
         {"attentions": ("spatial",)},
         {"attentions": ("channel", "spatial")},
         {"refine": False},
+        {"shortcut": False},
         {"dim": 8, "attentions": ("temporal", "spatial")},
     ],
     ids=str,
@@ -203,3 +206,17 @@ def test_attentions_are_separate_parts(removed):
     assert ESDNet(**SMALL, attentions=kept).state_dict().keys() == {
         k for k in keys if names[removed] not in k
     }
+
+
+def test_without_shortcut_its_convolutions_alone_are_gone():
+    keys = ESDNet(**SMALL).state_dict().keys()
+    kept = ESDNet(**SMALL, shortcut=False).state_dict().keys()
+    assert kept == {k for k in keys if ".shortcut." not in k} < keys
+
+
+def test_ordinary_batch_norm_has_the_parameters_of_tdbn_and_another_output():
+    td, bn = ESDNet(**SMALL), ESDNet(**SMALL, norm="bn")
+    bn.load_state_dict(td.state_dict())
+    assert not any(isinstance(m, layer.ThresholdDependentBatchNorm2d) for m in bn.modules())
+    x = torch.rand(2, 3, 16, 16)
+    assert not torch.allclose(td(x), bn(x), atol=1e-4)

@@ -12,6 +12,8 @@ import pandas as pd
 from derainbench.config import Config, Run
 from derainbench.errors import BenchError
 
+SCORE_COLUMNS = ("image", "protocol", "psnr", "ssim", "psnr_input", "ssim_input")
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -34,19 +36,28 @@ class Entry:
         return f"official, {self.spec.weights}"
 
 
-def entries(config: Config) -> list[Entry]:
-    """Every set of weights of a configuration, in its order."""
-    return [Entry(n, v, run) for n, run in config.runs.items() for v in run.variants()]
+def entries(config: Config, *, ablations: bool = False) -> list[Entry]:
+    """Every set of weights of a configuration, in its order: ablations, or all others."""
+    return [
+        Entry(n, v, run)
+        for n, run in config.runs.items()
+        for v in run.variants()
+        if (run.ablation is not None) == ablations
+    ]
 
 
-def scores(config: Config) -> pd.DataFrame:
-    """All per-image scores: columns of ``per_image.csv`` plus run, variant, title, dataset.
+def scores(config: Config, *, ablations: bool = False) -> pd.DataFrame:
+    """Per-image scores: columns of ``per_image.csv`` plus run, variant, title, dataset.
+
+    Args:
+        config: whose runs.
+        ablations: those of the ablations, or those of all other runs.
 
     Raises:
         BenchError: if a score file is missing.
     """
     tables = []
-    for entry in entries(config):
+    for entry in entries(config, ablations=ablations):
         for dataset in entry.spec.test:
             if not config.paired(dataset):
                 continue
@@ -60,6 +71,10 @@ def scores(config: Config) -> pd.DataFrame:
                     dataset=dataset,
                 )
             )
+    if not tables:
+        return pd.DataFrame(
+            columns=[*SCORE_COLUMNS, "run", "variant", "title", "weights", "dataset"]
+        )
     return pd.concat(tables, ignore_index=True)
 
 
@@ -68,10 +83,10 @@ def score_folder(config: Config, entry: Entry, dataset: str) -> Path:
     return Path(config.results) / "scores" / entry.run / entry.variant / dataset
 
 
-def accounts(config: Config) -> pd.DataFrame:
+def accounts(config: Config, *, ablations: bool = False) -> pd.DataFrame:
     """One row per entry from its ``energy.json``: structure and means over images."""
     rows = []
-    for entry in entries(config):
+    for entry in entries(config, ablations=ablations):
         path = Path(config.results) / "energy" / entry.run / entry.variant / "energy.json"
         content = read_json(path)
         rows.append(

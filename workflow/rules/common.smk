@@ -44,7 +44,8 @@ SPIKING = {run: dataset for run, _, dataset in CONFIG.spiking()}
 ESTIMATED = [
     run
     for run in CONFIG.runs
-    if sources.known_model(CONFIG.runs[run].model) in (*sources.SPIKING, *sources.TWINS)
+    if not CONFIG.runs[run].ablation
+    and sources.known_model(CONFIG.runs[run].model) in (*sources.SPIKING, *sources.TWINS)
 ]
 
 
