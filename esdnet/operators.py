@@ -36,7 +36,8 @@ class SpikingOperators:
 
     Args:
         v_threshold: firing threshold of every neuron; the authors use 0.15.
-        norm: "tdbn"; or "bn", ordinary batch norm, which knows neither threshold nor gain.
+        norm: "tdbn"; or "bn", ordinary batch norm. They differ in the weight that training starts
+            from alone: alpha v_th gain, or 1.
     """
 
     def __init__(self, v_threshold: float = 0.15, norm: str = "tdbn") -> None:

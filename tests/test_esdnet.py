@@ -8,6 +8,7 @@ import torch
 from helpers import GOLDEN, read_json, share_within
 from safetensors.torch import load_file
 from spikingjelly.activation_based import layer
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from derainbench.energy.counting import firing_rates, parameters
 from derainbench.evaluation.inference import restore_tiled, tile_starts
@@ -214,9 +215,13 @@ def test_without_shortcut_its_convolutions_alone_are_gone():
     assert kept == {k for k in keys if ".shortcut." not in k} < keys
 
 
-def test_ordinary_batch_norm_has_the_parameters_of_tdbn_and_another_output():
+def test_tdbn_is_ordinary_batch_norm_with_another_first_weight():
     td, bn = ESDNet(**SMALL), ESDNet(**SMALL, norm="bn")
-    bn.load_state_dict(td.state_dict())
     assert not any(isinstance(m, layer.ThresholdDependentBatchNorm2d) for m in bn.modules())
+    first = {m.weight[0].item() for m in td.modules() if isinstance(m, BatchNorm)}
+    assert sorted(first) == pytest.approx([0.03 / 2**0.5, 0.15 / 2**0.5])
+    assert {m.weight[0].item() for m in bn.modules() if isinstance(m, BatchNorm)} == {1.0}
     x = torch.rand(2, 3, 16, 16)
     assert not torch.allclose(td(x), bn(x), atol=1e-4)
+    bn.load_state_dict(td.state_dict())
+    assert torch.equal(td.eval()(x), bn.eval()(x))
