@@ -143,6 +143,8 @@ class ModelFacts(_Strict):
     Attributes:
         name: as in the registry.
         origin: where the network is from, if not simply from its paper.
+        spiking: whether it computes with spikes.
+        twin_of: the spiking network whose topology this ANN has.
         published_as: method under which ``catalog/published.csv`` has its scores.
         published_note: what to know about those scores, or why there are none.
         weights_licence: terms of the weights.
@@ -153,6 +155,8 @@ class ModelFacts(_Strict):
     name: str
     title: str
     origin: str | None = None
+    spiking: bool = False
+    twin_of: str | None = None
     paper: Paper
     code: Code
     input: Input = Input()

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from derainbench.data import catalogue
 from derainbench.errors import BenchError
 from derainbench.settings import check, read_yaml
-from derainbench.sources import SPIKING, known_model
+from derainbench.sources import is_spiking, known_model
 from derainbench.suggest import did_you_mean
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -324,7 +324,7 @@ class Config(_Strict):
         """Every (run, variant, first paired test set) of a model that computes with spikes."""
         for name, run in self.runs.items():
             paired = [dataset for dataset in run.test if self.paired(dataset)]
-            if known_model(run.model) in SPIKING and paired and not run.ablation:
+            if is_spiking(run.model) and paired and not run.ablation:
                 for variant in run.variants():
                     yield name, variant, paired[0]
 

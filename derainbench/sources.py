@@ -7,7 +7,9 @@ retrains and editing a plot does not.
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,8 +20,6 @@ from derainbench.suggest import did_you_mean
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
 ESDNET = "esdnet"
-SPIKING = (ESDNET,)  # what model cards say too, but those import the models
-TWINS = ("esdnet-ann",)  # of the spiking ones
 
 _READING = ("data/images.py", "data/pairs.py", "data/crops.py")
 # With models.py: where a model's name and its weight file lead.
@@ -165,6 +165,26 @@ def known_model(name: str) -> str:
         if known.replace("-", "_") == name.lower().replace("-", "_"):
             return known
     raise BenchError(f"unknown model '{name}'{did_you_mean(name.lower(), model_names())}")
+
+
+def is_spiking(name: str) -> bool:
+    """Whether a model computes with spikes, as its fact card says."""
+    return bool(_facts(name).get("spiking"))
+
+
+def twin_of(name: str) -> str | None:
+    """The spiking model whose topology an ANN shares, as its fact card says."""
+    return _facts(name).get("twin_of")
+
+
+def _facts(name: str) -> dict[str, Any]:
+    file = PACKAGE / "catalog" / "models" / f"{known_model(name)}.yaml"
+    return _read_facts(file, file.stat().st_mtime_ns) if file.is_file() else {}
+
+
+@cache
+def _read_facts(file: Path, _changed: int) -> dict[str, Any]:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 def of_model(name: str) -> list[Path]:

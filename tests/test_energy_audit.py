@@ -23,7 +23,7 @@ def network(name, works, *, reused=None, **facts) -> Account:
     defaults = {
         "source": "measured",
         "name": name,
-        "model": name,
+        "model": "esdnet" if works[0].spiking else name if name == energy.TWIN else "prenet",
         "title": name.title(),
         "dataset": "rain",
         "spiking": works[0].spiking,

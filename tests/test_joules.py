@@ -97,7 +97,7 @@ def test_a_measurement_is_written_with_its_record(at_rest, monkeypatch, prn_weig
     assert result["status"] == "measured"
     assert result["parts"]["total"]["joules_per_image"] == 10
     assert joules.sentences(result)[0].startswith("cpu: 10 J per image above idle")
-    assert read_json(tmp_path / "j.json.provenance.json")["settings"]["zeus"]
+    assert read_json(tmp_path / "j.json.provenance.json")["packages"]["zeus"]
 
 
 def test_a_machine_without_meters_is_a_result(cli, monkeypatch, prn_weights, tmp_path):

@@ -96,4 +96,6 @@ def test_new_training_code_is_noticed_by_itself(tmp_path, monkeypatch):
 
 
 def test_spiking_models_are_those_whose_cards_say_so():
-    assert set(sources.SPIKING) == {name for name, card in models.cards().items() if card.spiking}
+    for name, card in models.cards().items():
+        assert sources.is_spiking(name) == card.spiking
+    assert [n for n in sources.model_names() if sources.twin_of(n) == "esdnet"] == ["esdnet-ann"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from derainbench import models, provenance
+from derainbench import models, provenance, sources
 from derainbench.audit.statistics import mean_interval
 from derainbench.config import Config
 from derainbench.energy import account
@@ -234,7 +234,7 @@ def _rivals(of: Account, accounts: list[Account]) -> Iterator[Account]:
         if rival.spiking or not alike:
             continue
         yield rival
-        if rival.model == TWIN:
+        if sources.twin_of(rival.model) == of.model:
             bits = quantisation_bits(of.steps)
             yield replace(rival, bits=bits, title=f"{rival.title}, {bits} bits")
 

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from derainbench import provenance
+from derainbench import provenance, sources
 from derainbench.config import Config
 from derainbench.energy import account
 from derainbench.energy.counting import SILENT, SPIKES
@@ -492,6 +492,14 @@ def spiking_entries(config: Config) -> list[collect.Entry]:
     return list(first.values())
 
 
+def _is_twin(rival: collect.Entry, of: collect.Entry) -> bool:
+    """Whether a run is the twin of another one: its model is, and every argument both have is equal."""
+    ours, theirs = of.spec.kwargs, rival.spec.kwargs
+    return sources.twin_of(rival.spec.model) == sources.known_model(of.spec.model) and all(
+        ours[key] == theirs[key] for key in ours.keys() & theirs.keys()
+    )
+
+
 def write_figures(config: Config, out: Path) -> None:
     """Writes ``energy-by-block-<run>``, ``firing-rates-<run>``, ``scenarios-<run>`` and
     ``break-even``, each as pdf, png and svg, all or nothing.
@@ -523,7 +531,7 @@ def write_figures(config: Config, out: Path) -> None:
                 (
                     base / run / variant
                     for (run, variant), e in entries.items()
-                    if e.spec.model == TWIN and e.spec.kwargs == entry.spec.kwargs
+                    if _is_twin(e, entry)
                 ),
                 None,
             )

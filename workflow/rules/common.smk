@@ -45,7 +45,9 @@ ESTIMATED = [
     run
     for run in CONFIG.runs
     if not CONFIG.runs[run].ablation
-    and sources.known_model(CONFIG.runs[run].model) in (*sources.SPIKING, *sources.TWINS)
+    and (
+        sources.is_spiking(CONFIG.runs[run].model) or sources.twin_of(CONFIG.runs[run].model)
+    )
 ]
 
 
