@@ -12,6 +12,13 @@ from derainbench.config import parse
 
 SMALL = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1]}
 TRAIN = {"dataset": "rain", "seeds": [1]}
+BARE = {
+    "model": "esdnet",
+    "kwargs": SMALL | {"attentions": []},
+    "train": TRAIN,
+    "test": ["rain"],
+    "ablation": {"of": "own", "part": "MAU"},
+}
 
 
 @pytest.fixture
@@ -31,7 +38,10 @@ def results(tmp_path, monkeypatch):
                     "title": "Tiny",
                     "data_root": "data",
                     "weights_root": "weights",
-                    "datasets": {"rain": {"kind": "synthetic", "rain": "heavy"}},
+                    "datasets": {
+                        "rain": {"kind": "synthetic", "rain": "heavy"},
+                        "Rain200H": {"kind": "folder"},
+                    },
                     "runs": {"own": own, **runs},
                     "figures": {"dataset": "rain"},
                 },
@@ -46,9 +56,9 @@ def results(tmp_path, monkeypatch):
             else:
                 pd.DataFrame(rows).to_csv(file, index=False)
 
-        def scores(self, run, psnr):
+        def scores(self, run, psnr, seed=1, dataset="rain"):
             self.write(
-                f"scores/{run}/seed-1/rain/per_image.csv",
+                f"scores/{run}/seed-{seed}/{dataset}/per_image.csv",
                 [
                     {"image": f"{i}.png", "protocol": "esdnet", "psnr": value, "ssim": 0.9,
                      "psnr_input": 20.0, "ssim_input": 0.5}
@@ -165,12 +175,42 @@ def test_comparable_means_not_worse_than_the_best_trained_alike(results, own, ve
     [([31, 32, 33.1], REPRODUCED), ([29, 30, 31], CONTRADICTED), ([29, 33, 32], DEVIATES)],
 )
 def test_an_ablation_compares_the_same_network_with_and_without(results, with_part, verdict):
-    assert "no pair of runs" in only(judged(results.config(), "mau-helps")).reason
-    bare = {"model": "esdnet", "kwargs": SMALL | {"attentions": []}, "train": TRAIN,
-            "test": ["rain"]}  # fmt: skip
+    assert "no ablation of esdnet" in only(judged(results.config(), "mau-helps")).reason
+    config = results.config(bare=BARE)
     results.scores("own", with_part)
     results.scores("bare", [30, 31, 32])
-    assert only(judged(results.config(bare=bare), "mau-helps")).verdict == verdict
+    found = only(judged(config, "mau-helps"))
+    assert found.verdict == verdict and "one seed" in found.reason
+    assert found.measured == pytest.approx(sum(with_part) / 3 - 31)
+
+
+def test_a_difference_below_what_seeds_make_decides_nothing(results):
+    config = results.config(
+        own={"model": "esdnet", "kwargs": SMALL, "test": ["rain"],
+             "train": TRAIN | {"seeds": [1, 2]}},
+        bare=BARE,
+    )  # fmt: skip
+    results.scores("own", [31, 32, 33])
+    results.scores("bare", [30, 31, 32])
+    results.scores("own", [29, 30, 31], seed=2)
+    found = only(judged(config, "mau-helps"))
+    # Of seed 1 alone, which both have; the seeds differ by 2 dB.
+    assert (found.verdict, found.measured) == (DEVIATES, pytest.approx(1))
+    assert "means of its 2 seeds lie within 2.00 dB" in found.reason
+    results.scores("own", [30.5, 31.5, 32.5], seed=2)
+    assert only(judged(config, "mau-helps")).verdict == REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "counts"),
+    [({}, True), ({"dim": 48, "en_num_blocks": [4, 4, 8], "T": 4}, True), (SMALL, False)],
+)
+def test_scores_of_the_paper_are_held_against_the_full_network_alone(results, kwargs, counts):
+    run = {"model": "esdnet", "kwargs": kwargs, "train": TRAIN, "test": ["Rain200H"]}
+    config = results.config("paper", own=run)
+    results.scores("own", [29.8, 30.1], dataset="Rain200H")
+    found = only(judged(config, "rain200h-psnr-main"))
+    assert found.verdict == (REPRODUCED if counts else NOT_TESTABLE)
 
 
 @pytest.mark.parametrize(

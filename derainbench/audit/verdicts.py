@@ -221,14 +221,26 @@ def _own_runs(case: Case) -> list[collect.Entry]:
     ]
 
 
-def _scores(case: Case, dataset: str) -> pd.DataFrame:
+def _full_size(entry: collect.Entry) -> bool:
+    """Whether a run's arguments are the defaults: the paper's network."""
+    known = inspect.signature(models.card(entry.spec.model).build).parameters
+    return all(
+        _plain(value) == _plain(known[name].default) for name, value in entry.spec.kwargs.items()
+    )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _scores(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
     """Per-image scores on a test set, under the claim's protocol.
 
     Raises:
         Missing: if a score file is not there.
     """
     try:
-        scores = collect.scores(case.config)
+        scores = collect.scores(case.config, ablations=ablations)
     except BenchError as error:
         raise Missing(str(error).partition(";")[0]) from error
     return scores[(scores["dataset"] == dataset) & (scores["protocol"] == case.claim.protocol)]
@@ -241,7 +253,7 @@ def _by_image(scores: pd.DataFrame) -> pd.DataFrame:
 
 @_tests("score")
 def _score(case: Case) -> Iterator[Verdict]:
-    full = {e.run for e in _own_runs(case) if not e.spec.kwargs}
+    full = {e.run for e in _own_runs(case) if _full_size(e)}
     scores = _scores(case, case.claim.dataset)
     means = scores[scores["run"].isin(full)].groupby(["run", "variant"])["psnr"].mean()
     if means.empty:
@@ -260,7 +272,7 @@ def _score(case: Case) -> Iterator[Verdict]:
 
 @_tests("comparable")
 def _comparable(case: Case) -> Iterator[Verdict]:
-    own = {e.run: e for e in _own_runs(case) if "attentions" not in e.spec.kwargs}
+    own = {e.run: e for e in _own_runs(case)}
     if not own:
         raise Missing("no run of the network was trained in this configuration")
     sets = {e.spec.train.dataset for e in own.values()}
@@ -354,35 +366,56 @@ def _rain_spikes(case: Case) -> Iterator[Verdict]:
 
 @_tests("ablation")
 def _ablation(case: Case) -> Iterator[Verdict]:
-    own = _own_runs(case)
     found = False
-    for entry in {e.run: e for e in own}.values():
-        if case.claim.without.items() <= entry.spec.kwargs.items():
+    for run, spec in case.config.runs.items():
+        if not spec.ablation or models.card(spec.model).name != case.book.model:
             continue
-        without = next(
-            (e for e in own if e.spec.kwargs == entry.spec.kwargs | case.claim.without), None
-        )
-        if without is None:
+        base = case.config.runs[spec.ablation.of]
+        if spec.kwargs != base.kwargs | case.claim.without:
             continue
-        for dataset in entry.spec.test:
-            if not case.config.paired(dataset):
-                continue
-            found = True
-            images = _by_image(_scores(case, dataset))
-            difference = images.loc[entry.run] - images.loc[without.run]
-            low, high = mean_interval(difference)
-            verdict = REPRODUCED if low > 0 else CONTRADICTED if high < 0 else DEVIATES
-            yield case.verdict(
-                verdict,
-                f"{difference.mean():+.2f} dB with against without, over {len(difference)} images",
-                reading=f"{entry.title} against {without.title} on {dataset}",
-                measured=difference.mean(),
-                low=low,
-                high=high,
-                evidence=("tables/quality.csv",),
-            )
+        for dataset in spec.test:
+            if case.config.paired(dataset) and dataset in base.test:
+                found = True
+                yield _with_and_without(case, spec.ablation.of, run, dataset)
     if not found:
-        raise Missing(f"no pair of runs with and without {case.claim.without}")
+        raise Missing(f"no ablation of {case.book.model} with {case.claim.without}")
+
+
+def _with_and_without(case: Case, base: str, run: str, dataset: str) -> Verdict:
+    """The network against an ablation: over images, beside what seeds alone make of it."""
+    whole = _scores(case, dataset)
+    scores = pd.concat([whole[whole["run"] == base], _scores(case, dataset, ablations=True)])
+    without = scores[scores["run"] == run]
+    # The seeds that both were trained with, where there are any: those differ by the part alone.
+    shared = set(without["variant"]) & set(scores.loc[scores["run"] == base, "variant"])
+    images = _by_image(scores[scores["variant"].isin(shared)] if shared else scores)
+    difference = images.loc[base] - images.loc[run]
+    low, high = mean_interval(difference)
+    seeds = scores[scores["run"] == base].groupby("variant")["psnr"].mean()
+    spread = seeds.max() - seeds.min()
+    certain = abs(difference.mean()) > spread
+    verdict = DEVIATES
+    if certain and (low > 0 or high < 0):
+        verdict = REPRODUCED if low > 0 else CONTRADICTED
+    among = (
+        f"means of its {len(seeds)} seeds lie within {spread:.2f} dB"
+        if len(seeds) > 1
+        else "one seed: what another would change is not known"
+    )
+    titles = [case.config.runs[name].title or name for name in (base, run)]
+    return case.verdict(
+        verdict,
+        f"{difference.mean():+.2f} dB with against without, over {len(difference)} images; {among}",
+        reading=f"{titles[0]}: {titles[1]}, on {dataset}",
+        measured=difference.mean(),
+        low=low,
+        high=high,
+        evidence=tuple(
+            f"scores/{name}/{variant}/{dataset}/per_image.csv"
+            for name in (base, run)
+            for variant in case.config.runs[name].variants()
+        ),
+    )
 
 
 def _analog_macs(case: Case) -> float:
