@@ -6,14 +6,15 @@ A fact that nobody has found stays empty; every card names the sources of the ot
 
 from __future__ import annotations
 
-import csv
 from functools import cache
 from importlib import resources
 from typing import Annotated, Any, Literal
 
+import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from derainbench import published
 from derainbench.data.catalogue import DriveFile, HttpMirror, ManualMirror
 from derainbench.errors import BenchError
 from derainbench.settings import check
@@ -145,7 +146,7 @@ class ModelFacts(_Strict):
         origin: where the network is from, if not simply from its paper.
         spiking: whether it computes with spikes.
         twin_of: the spiking network whose topology this ANN has.
-        published_as: method under which ``catalog/published.csv`` has its scores.
+        published_as: method under which ``catalog/published/`` has its scores.
         published_note: what to know about those scores, or why there are none.
         weights_licence: terms of the weights.
         no_weights: why there are no weight files.
@@ -242,14 +243,7 @@ def card(name: str) -> ModelFacts:
         ) from None
 
 
-@cache
-def published() -> tuple[dict[str, str], ...]:
-    """The rows of ``catalog/published.csv``: method, dataset, protocol, psnr, ssim, kind, source."""
-    text = (_FOLDER / "published.csv").read_text("utf-8")
-    return tuple(csv.DictReader(text.splitlines()))
-
-
-def published_scores(of: ModelFacts) -> list[dict[str, str]]:
-    """The published scores of a model, by data set."""
-    rows = [row for row in published() if row["method"] == of.published_as]
-    return sorted(rows, key=lambda row: row["dataset"])
+def published_scores(of: ModelFacts) -> pd.DataFrame:
+    """The published scores of a model, by data set; columns of :func:`published.scores`."""
+    scores = published.scores()
+    return scores[scores["method"] == of.published_as].sort_values("dataset", kind="stable")

@@ -138,13 +138,15 @@ _STAGES = {
         "audit/statistics.py",
         "data/catalogue.py",
         "catalog/datasets/*.yaml",
-        "catalog/published.csv",
+        "published.py",
+        "catalog/published/*.csv",
     ),
     "figures": (
         "report/collect.py",
         "report/figures.py",
         "report/style.py",
-        "catalog/published_points.csv",
+        "published.py",
+        "catalog/published_points/*.csv",
     ),
     "report": ("report/*.py", "report/templates/*"),
 }

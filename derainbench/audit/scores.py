@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib import resources
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
+from derainbench import published
 from derainbench.audit.statistics import (
     DIFFERENT,
     EQUIVALENT,
@@ -211,13 +211,6 @@ def seeds(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def published() -> pd.DataFrame:
-    """The published scores of the catalogue."""
-    text = resources.files("derainbench.catalog").joinpath("published.csv")
-    with text.open(encoding="utf-8") as stream:
-        return pd.read_csv(stream)
-
-
 def against_published(scores: pd.DataFrame, config: Config) -> pd.DataFrame:
     """Mean PSNR of every method against what was published of it, to within MARGIN_DB.
 
@@ -237,7 +230,7 @@ def against_published(scores: pd.DataFrame, config: Config) -> pd.DataFrame:
     cells = {(config.catalogue_name(d) or d, p): cell for d, p, cell in _cells(scores)}
     names = _names(scores)
     rows = []
-    for claim in published().itertuples(index=False):
+    for claim in published.scores().itertuples(index=False):
         cell = cells.get((claim.dataset, claim.protocol))
         if cell is None or pd.isna(claim.psnr):
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from importlib import resources
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from derainbench import provenance
+from derainbench import provenance, published
 from derainbench.config import Config
 from derainbench.data.images import read_rgb
 from derainbench.data.pairs import read_split
@@ -43,9 +42,7 @@ def published_points(config: Config) -> pd.DataFrame:
 
     Columns as in :func:`pareto_points`; GMACs are missing where nobody published them.
     """
-    text = resources.files("derainbench.catalog").joinpath("published_points.csv")
-    with text.open(encoding="utf-8") as stream:
-        points = pd.read_csv(stream)
+    points = published.points()
     return points[points["dataset"] == config.figures.dataset].assign(published=True)
 
 

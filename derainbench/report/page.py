@@ -33,7 +33,7 @@ BANNERS = {
 }
 PUBLISHED = (
     " Dashed circles are published numbers, of unknown protocol: ESDNet at its counted size and at "
-    "the published one (catalog/published_points.csv names the sources)."
+    "the published one (catalog/published_points names the sources)."
 )
 NUMERIC = r"[-+]?\d[-+\d.,/±%\[\] ]*"  # cells that are aligned to the right
 MIME = {".png": "image/png", ".svg": "image/svg+xml"}

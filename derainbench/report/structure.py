@@ -115,9 +115,9 @@ def _lines(of: ModelFacts, row: pd.Series) -> Iterator[str]:
         yield f"training, note: {training.note}"
     yield f"training, recipe here: {training.recipe or 'none'}"
     yield f"training, source: {training.source}"
-    for score in cards.published_scores(of):
+    for score in cards.published_scores(of).to_dict("records"):
         yield (
-            f"published: {score['dataset']}: {score['psnr']} dB / {score['ssim']} "
+            f"published: {score['dataset']}: {score['psnr']:.2f} dB / {score['ssim']:g} "
             f"({score['protocol']}; {score['kind']}: {score['source']})"
         )
     if of.published_note:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
 
-from derainbench import provenance
+from derainbench import provenance, published
 from derainbench.audit.statistics import mean_interval
 from derainbench.config import PROTOCOL_NAMES, Config
 from derainbench.energy.scenarios import DEFAULT_COSTS, cost_tables, scenarios
@@ -82,17 +81,13 @@ def _means(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 def comparison(config: Config) -> Table:
     """Published scores of the methods whose official weights were run, beside the reproduced."""
-    text = resources.files("derainbench.catalog").joinpath("published.csv")
-    with text.open(encoding="utf-8") as stream:
-        published = pd.read_csv(stream)
+    known = published.scores()
     ours = quality(config).frame
     official = ours[ours["weights"].str.startswith("official")]
     scores = collect.scores(config)
     rows = []
     for _, row in official.iterrows():
-        same = published[
-            (published["method"] == row["title"]) & (published["dataset"] == row["dataset"])
-        ]
+        same = known[(known["method"] == row["title"]) & (known["dataset"] == row["dataset"])]
         for _, cell in same.iterrows():
             # None of ours where the source does not say its protocol.
             psnr = row.get(f"psnr_{cell['protocol']}", float("nan"))
