@@ -4,6 +4,7 @@ import functools
 import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,23 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
+def derainbench(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "derainbench", *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def worked_example(folder: Path) -> dict:
+    """Puts the files of docs/adding-a-paper.md into a copy of the project; gives its runs."""
+    text = (ROOT / "docs" / "adding-a-paper.md").read_text("utf-8")
+    files = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', text, re.DOTALL | re.MULTILINE))
+    assert len(files) == 6
+    runs = yaml.safe_load(files.pop("config"))
+    for name, content in files.items():
+        assert not (folder / name).exists()
+        (folder / name).write_text(content)
+    return runs
+
+
 def planned(folder: Path) -> set[str]:
     """Rules that a dry run would execute."""
     done = snakemake(folder, "--configfile", "config/mini.yaml", "--dry-run", "--quiet", "host")
@@ -82,10 +100,32 @@ def checkout(tmp_path_factory) -> Path:
         source = ROOT / part
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, folder / part)
-    (folder / "config" / "mini.yaml").write_text(yaml.safe_dump(MINI))
+    second = worked_example(folder)
+    mini = MINI | {"runs": MINI["runs"] | second}
+    (folder / "config" / "mini.yaml").write_text(yaml.safe_dump(mini))
     done = snakemake(folder, "--configfile", "config/mini.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.mark.slow
+def test_a_second_paper_needs_files_of_its_own_alone(checkout):
+    results = checkout / "results" / "mini"
+    claims = pd.read_csv(results / "audit" / "claims.csv")
+    own = claims[claims["paper"] == "example-snn"].set_index("claim")
+    assert set(claims["paper"]) == {"esdnet", "example-snn"}
+    assert (own.loc["params", "verdict"], own.loc["params", "measured"]) == ("reproduced", 443)
+    assert own.loc["comparable", "verdict"] == "not testable here"  # generated rain
+    energy = own.loc[["energy"]]
+    assert energy["reading"].str.startswith("scenario").all()
+    assert energy["reading"].str.contains("Example-ANN|twin").any()
+    savings = pd.read_csv(results / "tables" / "savings.csv")
+    assert {"Example-ANN", "Example-ANN, 2 bits"} <= set(
+        savings.loc[savings["name"].str.startswith("example/"), "rival_title"]
+    )
+    spikes = read_json(results / "spikes" / "example" / "seed-1234" / "spikes.json")
+    assert spikes["comparisons"]
+    assert "Two Spiking Layers" in derainbench(checkout, "models", "example-snn")
 
 
 @pytest.mark.slow

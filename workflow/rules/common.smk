@@ -45,9 +45,7 @@ ESTIMATED = [
     run
     for run in CONFIG.runs
     if not CONFIG.runs[run].ablation
-    and (
-        sources.is_spiking(CONFIG.runs[run].model) or sources.twin_of(CONFIG.runs[run].model)
-    )
+    and (sources.is_spiking(CONFIG.runs[run].model) or sources.twin_of(CONFIG.runs[run].model))
 ]
 
 
