@@ -170,17 +170,19 @@ def _possible_saving(case: Case, row: Any, reading: str) -> Verdict:
     best = 1 - row.fixed_share
     facts = {"reading": reading, "measured": best, "evidence": ("scenarios/savings.csv",)}
     if best < case.claim.published - case.claim.tolerance:
-        saved = f"at most {best:.0%}" if best > 0 else f"nothing: {-best:.0%} more"
+        saved = f"at most {best:.0%}" if best > 0 else f"nothing: {abs(best):.0%} more"
         return case.verdict(
             CONTRADICTED,
             f"without a single spike it would save {saved}, as a share of the rival's energy; "
             "no firing rate gives the published saving",
             **facts,
         )
+    rate = _rate(case, row)
+    met = "any firing rate" if rate >= 1 else f"a mean firing rate of {rate:.3f}"
     return case.verdict(
         NOT_TESTABLE,
-        f"possible: the published saving is met at a mean firing rate of "
-        f"{_rate(case, row):.3f}; the full-size network's own rate takes its training",
+        f"possible: the published saving is met at {met}; the full-size network's own rate takes "
+        "its training",
         **facts,
     )
 
