@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 import torch
+from spikingjelly.activation_based.neuron import BaseNode
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
@@ -109,7 +111,7 @@ class _Origins(TorchFunctionMode):
 def architecture(
     model_name: str, kwargs: Mapping[str, Any], layers: pd.DataFrame, size: int
 ) -> Architecture:
-    """Looks at a network while an image of a size goes through it, without computing anything.
+    """Looks at a network while a small image goes through it; shapes are stated for ``size``.
 
     Args:
         model_name: in the registry.
@@ -120,18 +122,26 @@ def architecture(
     Raises:
         BenchError: for an unknown model or arguments that it does not take.
     """
-    with torch.device("meta"):
+    card = models.card(model_name)
+    with torch.device("meta"):  # no weights are drawn: values do not matter
         model = models.build(model_name, **kwargs).eval()
-    image = torch.empty(1, 3, size, size, device="meta")
+    model = model.to_empty(device="cpu")
+    side = card.fixed_size or 4 * card.size_multiple
+    image = torch.zeros(1, 3, side, side)
     origins, seen = _Origins(image), {}
 
     def note(name: str):
         def hook(_, arguments, output):
-            seen[name] = (tuple(arguments[0].shape), tuple(output.shape), origins.of(arguments))
+            shapes = (_scaled(t.shape, size, side) for t in (arguments[0], output))
+            seen[name] = (*shapes, origins.of(arguments))
             origins.put(output, (name,))
 
         return hook
 
+    for module in model.modules():
+        if isinstance(module, BaseNode | _BatchNorm):
+            # They keep the shape, and importing spikingjelly's kernels takes seconds.
+            module.forward = _same
     for name, child in model.named_children():
         if not isinstance(child, nn.Identity):
             child.register_forward_hook(note(name))
@@ -152,6 +162,16 @@ def architecture(
         inputs=layers.set_index("layer")["input"].to_dict(),
         joins=origins.joins,
     )
+
+
+def _scaled(shape: torch.Size, size: int, side: int) -> tuple[int, ...]:
+    """[..,H,W] of an image of a size, from that of a smaller one."""
+    *others, height, width = shape
+    return (*others, height * size // side, width * size // side)
+
+
+def _same(x: torch.Tensor) -> torch.Tensor:
+    return x
 
 
 def _block(name: str, module: nn.Module, seen: tuple, rows: pd.DataFrame) -> Block:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ TABLES: dict[str, Callable[[Config], Table]] = {
     "table-4": partial(ablations.ablation, name="table-4"),
     "table-5": partial(ablations.ablation, name="table-5"),
 }
-TABLE_KINDS = ("csv", "md", "tex")
+TABLE_KINDS = ("md", "tex", "csv")
 DPI = 160
 
 
@@ -39,7 +40,7 @@ def tables(config: Config) -> list[Table]:
     return [table for table in found if isinstance(table, Table)]
 
 
-def _made(config: Config, make: Callable) -> Table | tuple[Figure, str] | BenchError:
+def _made(config: Config, make: Callable) -> Table | tuple[Figure | Path, str] | BenchError:
     """What a table or figure is, or why there is none."""
     try:
         return make(config)
@@ -68,7 +69,7 @@ def the_architecture(config: Config) -> tuple[Figure, str]:
     )
 
 
-FIGURES: dict[str, Callable[[Config], tuple[Figure, str]]] = {
+FIGURES: dict[str, Callable[[Config], tuple[Figure | Path, str]]] = {
     "figure-1": paperfigures.pareto,
     "figure-2": paperfigures.patch,
     "figure-3": the_architecture,
@@ -99,14 +100,13 @@ def write(config: Config, out: Path) -> dict[str, str]:
                 facts[name]["caption"] = made.caption
                 facts[name]["files"] = _write_table(config, made, stage)
             else:
-                figure, caption = made
+                drawn, caption = made
                 # What is structure alone is no smoke, in whatever configuration.
                 own = f"{titles[name]} (the paper's Fig. {name[-1]}). {caption}"
                 facts[name]["caption"] = own if name == "figure-3" else captioned(config, own)
-                save(figure, stage / name)
-                facts[name]["files"] = [f"{name}.{kind}" for kind in KINDS]
+                facts[name]["files"] = _write_figure(drawn, name, stage)
             settings = {"configuration": config.name}
-            provenance.write_record(stage / facts[name]["files"][0], settings=settings)
+            provenance.write_record(stage / facts[name]["files"][-1], settings=settings)
         content = {"configuration": config.name, "label": config.label, "artefacts": facts}
         write_json(stage / "paper.json", content)
     _delete_stale(out, facts)
@@ -120,11 +120,22 @@ def _delete_stale(out: Path, facts: dict[str, dict]) -> None:
                 file.unlink()
 
 
+def _write_figure(drawn: Figure | Path, name: str, folder: Path) -> list[str]:
+    """PDF, PNG and SVG of a figure, or copies of those of another stage; their names."""
+    names = [f"{name}.{kind}" for kind in KINDS]
+    if isinstance(drawn, Path):
+        for file in names:
+            shutil.copyfile(drawn.with_name(drawn.name + Path(file).suffix), folder / file)
+    else:
+        save(drawn, folder / name)
+    return names
+
+
 def _write_table(config: Config, table: Table, folder: Path) -> list[str]:
     """CSV with every digit, Markdown, and LaTeX that breaks over pages; their names."""
     csv = table.frame.to_csv(index=False, float_format="%.8g")
     markdown = table.view.to_markdown(index=False, disable_numparse=True)
-    texts = (csv, f"{table.caption}\n\n{markdown}\n", latex(table, config))
+    texts = (f"{table.caption}\n\n{markdown}\n", latex(table, config), csv)
     names = [f"{table.name}.{kind}" for kind in TABLE_KINDS]
     for name, text in zip(names, texts, strict=True):
         write_text(folder / name, text)

@@ -19,8 +19,9 @@ from derainbench.data.images import read_rgb
 from derainbench.data.pairs import read_split
 from derainbench.errors import BenchError
 from derainbench.evaluation.noreference import METRICS
-from derainbench.report import collect, figures, published, spikes
+from derainbench.report import collect, figures, published
 from derainbench.report.published import paper
+from derainbench.report.style import KINDS
 
 COLUMNS = 6  # panels per row
 WINDOW = 5  # the enlarged window's side is this part of the image's shorter one
@@ -37,8 +38,12 @@ class Panel:
     caption: str
 
 
-def pareto(config: Config) -> tuple[Figure, str]:
-    """Fig. 1: parameters against PSNR, and its caption."""
+def pareto(config: Config) -> tuple[Path, str]:
+    """Fig. 1: where `derainbench figures` drew parameters against PSNR, and its caption.
+
+    Raises:
+        BenchError: if it has not been drawn.
+    """
     dataset, protocol = config.figures.dataset, config.figures.protocol
     text = (
         f"PSNR on {dataset} test, protocol {protocol}, against parameters; a circle's area is "
@@ -47,29 +52,34 @@ def pareto(config: Config) -> tuple[Figure, str]:
     )
     if not figures.published_points(config).empty:
         text += " Dashed: published, of unknown protocol (catalog/published_points.csv)."
-    return figures.pareto(config), f"{text} The paper's figure shows Rain200L."
+    return _drawn(config, "pareto"), f"{text} The paper's figure shows Rain200L."
 
 
-def patch(config: Config) -> tuple[Figure, str]:
-    """Fig. 2: maps of a rain and a clean patch inside the first spiking network, and its caption.
+def patch(config: Config) -> tuple[Path, str]:
+    """Fig. 2: where `derainbench spike-figures` drew a rain and a clean patch, and its caption.
 
     Raises:
-        BenchError: if no spiking network is run, or its patch is missing.
+        BenchError: if no spiking network is run, or it has not been drawn.
     """
     found = list(config.spiking())
     if not found:
         raise BenchError(f"configuration '{config.name}' runs no spiking network on paired images")
     on_figures_set = [f for f in found if f[2] == config.figures.dataset]
     run, variant, dataset = (on_figures_set or found)[0]
-    file = Path(config.results) / "spikes" / run / variant / "patch.npz"
-    smoke = "SMOKE: " if config.label == "smoke" else ""
-    title = f"{smoke}{config.runs[run].title or run} ({variant}) on {dataset} test"
-    drawn = spikes.heat_maps(spikes.read_patch(file), title)
-    return drawn, (
+    return _drawn(config, f"fig2-{run}"), (
         f"{config.runs[run].title or run}, {variant}, on {dataset} test: where it rains most, "
         "pixels, luminance, membrane potentials before firing at every time step (mean over "
         "channels), and spikes per neuron and step; above with rain, below the clean counterpart."
     )
+
+
+def _drawn(config: Config, name: str) -> Path:
+    """Files of another stage, without their suffixes."""
+    stem = Path(config.results) / "figures" / name
+    for kind in KINDS:
+        if not stem.with_name(f"{name}.{kind}").is_file():
+            raise BenchError(f"{stem}.{kind}: missing; run snakemake with this configuration first")
+    return stem
 
 
 def restored(config: Config) -> tuple[Figure, str]:

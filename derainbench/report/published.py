@@ -104,8 +104,9 @@ def told(claim: Claim) -> str:
     return f"{SHORT_KINDS.get(claim.kind, claim.kind)}: {claim.source}"
 
 
+@cache
 def scores() -> pd.DataFrame:
-    """Published scores of all methods, those of the paper's own network first.
+    """Published scores of all methods, those of the paper's own network first; read only.
 
     Columns of ``catalog/published.csv`` and ``third_party``: somebody else's training, which is no
     published cell of the method.

@@ -183,7 +183,7 @@ def write_figures(config: Config, out: Path) -> None:
             images = collect.read_json(folder / "spikes.json")["images"]
             title = f"{smoke}{entry.title} ({entry.weights}, {variant}) on {dataset} test"
             depths = collect.read_table(folder / "depth.csv")
-            save(heat_maps(read_patch(folder / "patch.npz"), title), stage / f"fig2-{run}")
+            save(heat_maps(_patch(folder / "patch.npz"), title), stage / f"fig2-{run}")
             save(by_depth(depths, f"{title}, {images} pairs"), stage / f"rain-spikes-{run}")
             for figure in ("fig2", "rain-spikes"):
                 provenance.write_record(
@@ -191,12 +191,7 @@ def write_figures(config: Config, out: Path) -> None:
                 )
 
 
-def read_patch(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of ``patch.npz``.
-
-    Raises:
-        BenchError: if it is missing or damaged.
-    """
+def _patch(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path) as arrays:
             return dict(arrays)
