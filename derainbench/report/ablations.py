@@ -69,7 +69,15 @@ def ablation(config: Config, name: str) -> Table:
         caption += (
             " Empty: no run of this configuration varies them; config/paper.yaml has such runs."
         )
-    return paper_table(config, name, caption, rows, view)
+    return paper_table(config, name, caption, pd.DataFrame(rows, columns=_columns(ours)), view)
+
+
+def _columns(ours: str) -> list[str]:
+    """Columns of the tables, in this order also where they have no row."""
+    columns = ["configuration", "label", "dataset", "part", "variant", "of", "parameters", "gmacs"]
+    columns += ["firing_rate", "published_psnr", f"{ours}_psnr", f"{ours}_ssim", "std_over_seeds"]
+    columns += ["protocol", "images", "seeds", "change", "low", "high", "base_std"]
+    return [*columns, "difference_psnr", "published_reason", "difference_reason"]
 
 
 def _rows(config: Config, name: str) -> Iterator[dict[str, Any]]:

@@ -43,7 +43,9 @@ def costs(config: Config) -> Table:
         + "; ".join(f"({k}) {s.title}" for k, s in scenarios().items())
         + ". Differences: counted less published; savings in percentage points."
     )
-    return paper_table(config, "table-3", caption, rows, [_shown(config, row) for row in rows])
+    return paper_table(
+        config, "table-3", caption, pd.DataFrame(rows), [_shown(config, row) for row in rows]
+    )
 
 
 def _amounts() -> list[str]:

@@ -58,7 +58,7 @@ def scores(config: Config) -> Table:
         f"Where the source states no protocol ({UNKNOWN}), {config.figures.protocol} is shown. "
         f"{SECOND_HAND}"
     )
-    return paper_table(config, "table-1", caption, rows, view)
+    return paper_table(config, "table-1", caption, pd.DataFrame(rows), view)
 
 
 def _pair(psnr: float, ssim: float) -> str:
@@ -223,7 +223,7 @@ def real_rain(config: Config) -> Table:
         "is no ground truth. The paper shows two metrics; which two is not known here. Without "
         "published cells there is no difference."
     )
-    return paper_table(config, "table-2", caption, rows, view)
+    return paper_table(config, "table-2", caption, pd.DataFrame(rows), view)
 
 
 def _real_row(config: Config, row: dict[str, Any], ours: str) -> dict[str, Any]:

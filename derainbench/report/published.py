@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
-from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -155,9 +154,9 @@ def paper_table(
     config: Config,
     name: str,
     text: str,
-    rows: list[dict[str, Any]],
+    frame: pd.DataFrame,
     view: Iterable[dict[str, str]],
 ) -> Table:
     """A table of the paper; its caption says which one, and if its numbers are of smoke."""
     title = f"{paper().titles[name]} (the paper's {name.replace('-', ' ').capitalize()}). "
-    return Table(name, captioned(config, title + text), pd.DataFrame(rows), pd.DataFrame(view))
+    return Table(name, captioned(config, title + text), frame, pd.DataFrame(view))
