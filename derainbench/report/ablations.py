@@ -65,6 +65,8 @@ def ablation(config: Config, name: str) -> Table:
         f"the interval does not contain the scatter over seeds, which stands beside it where the "
         f"unchanged network has several."
     )
+    for _, claim in published.known(name):
+        caption += f" Published: {claim.wording} ({published.told(claim)})."
     if not rows:
         caption += (
             " Empty: no run of this configuration varies them; config/paper.yaml has such runs."
@@ -125,7 +127,7 @@ def _row(
         "configuration": config.name,
         "label": config.label,
         "dataset": dataset,
-        "part": spec.ablation.part if spec.ablation else "none",
+        "part": spec.ablation.part if spec.ablation else "unchanged",
         "variant": spec.title or run,
         "of": base,
         "parameters": counts["parameters"].iloc[0],

@@ -201,7 +201,7 @@ def _work(row: dict[str, Any], ours: str) -> str:
 
 
 def _listed(texts: list[str]) -> str:
-    return ", ".join(texts) if any(texts) else ""
+    return ", ".join(text or "none" for text in texts) if any(texts) else ""
 
 
 def _percent(share: float) -> str:

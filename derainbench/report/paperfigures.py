@@ -103,10 +103,11 @@ def restored(config: Config) -> tuple[Figure, str]:
     first = of_image.iloc[0]
     rainy, target = read_rgb(pairs[name].input), read_rgb(pairs[name].target)
     panels = [Panel("Rainy input", rainy, _score(first["psnr_input"], first["ssim_input"]))]
+    titles = _titles(_shown(config, dataset))
     for entry in _shown(config, dataset):
         own = of_image[(of_image["run"] == entry.run) & (of_image["variant"] == entry.variant)]
         caption = _score(own["psnr"].iloc[0], own["ssim"].iloc[0])
-        panels.append(Panel(entry.title, _restored(config, entry, dataset, name), caption))
+        panels.append(Panel(titles[entry.run], _restored(config, entry, dataset, name), caption))
     distances = [_distance(panel.image, target) for panel in panels[1:]]
     panels.append(Panel("Ground truth", target, ""))
     title = f"{_smoke(config)}{dataset} test, {name}; PSNR / SSIM in protocol {protocol}"
@@ -136,9 +137,12 @@ def photographs(config: Config) -> tuple[Figure, str]:
     rated = Path(config.results) / "rated"
     rainy = read_rgb(pair.input)
     panels = [Panel("Rainy input", rainy, _ratings(rated / "input" / f"{dataset}.csv", pair.name))]
+    titles = _titles(_shown(config, dataset))
     for entry in _shown(config, dataset):
         caption = _ratings(rated / entry.run / entry.variant / f"{dataset}.csv", pair.name)
-        panels.append(Panel(entry.title, _restored(config, entry, dataset, pair.name), caption))
+        panels.append(
+            Panel(titles[entry.run], _restored(config, entry, dataset, pair.name), caption)
+        )
     changes = [_distance(panel.image, rainy) for panel in panels[1:]]
     title = f"{_smoke(config)}{dataset}, {pair.name}: no ground truth"
     return compare(panels, window(np.mean(changes, axis=0)), title), (
@@ -173,19 +177,21 @@ def compare(panels: list[Panel], box: tuple[int, int, int], title: str) -> Figur
     rows = -(-len(panels) // COLUMNS)
     columns = -(-len(panels) // rows)
     tall, lines = SIDE * height / width, max(p.caption.count("\n") for p in panels) + 1
-    row_height = tall + SIDE + 0.46 + 0.13 * lines
+    titles = [textwrap.fill(panel.title, 22) for panel in panels]
+    head = 0.08 + 0.13 * (max(title.count("\n") for title in titles) + 1)
+    row_height = head + tall + SIDE + 0.14 + 0.13 * lines
     size = columns * (SIDE + 0.06), rows * row_height + 0.3
     figure = plt.figure(figsize=size)
     figure.suptitle(title, fontsize=9, y=1 - 0.05 / size[1], va="top")
-    for number, panel in enumerate(panels):
+    for number, (panel, text) in enumerate(zip(panels, titles, strict=True)):
         row, column = divmod(number, columns)
-        x, y = column * (SIDE + 0.06), size[1] - 0.3 - row * row_height - 0.34 - tall
+        x, y = column * (SIDE + 0.06), size[1] - 0.3 - row * row_height - head - tall
         whole = figure.add_axes((x / size[0], y / size[1], SIDE / size[0], tall / size[1]))
         y -= SIDE + 0.05
         close = figure.add_axes((x / size[0], y / size[1], SIDE / size[0], SIDE / size[1]))
         _show(whole, _smaller(panel.image), (0, width, height, 0))
         _show(close, panel.image[top : top + side, left : left + side])
-        whole.set_title(textwrap.fill(panel.title, 22), fontsize=8, pad=3)
+        whole.set_title(text, fontsize=8, pad=3)
         for look in ({"color": "black", "linewidth": 2.4}, {"color": "white", "linewidth": 1}):
             whole.add_patch(Rectangle((left, top), side, side, fill=False, **look))
         close.set_xlabel(panel.caption, fontsize=7.5, labelpad=2)
@@ -233,6 +239,14 @@ def _shown(config: Config, dataset: str) -> list[collect.Entry]:
         if dataset in entry.spec.test:
             found.setdefault(entry.run, entry)
     return list(found.values())
+
+
+def _titles(entries: list[collect.Entry]) -> dict[str, str]:
+    """Titles by run; where two runs have the same, the run says which weights."""
+    titles = [entry.title for entry in entries]
+    return {
+        e.run: e.title if titles.count(e.title) == 1 else f"{e.title} ({e.run})" for e in entries
+    }
 
 
 def _test_folder(config: Config, dataset: str) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from derainbench.audit.statistics import mean_interval
 from derainbench.config import PROTOCOL_NAMES, Config
 from derainbench.data import catalogue
 from derainbench.evaluation.noreference import METRICS
@@ -40,6 +41,7 @@ def scores(config: Config) -> Table:
             ),
             "Protocol": row["protocol"],
             "Images": _images(row),
+            "Weights": row["weights"],
             "Seeds": number(row["seeds"]),
             "Difference (dB / SSIM)": _differences(row),
             "Empty because": because(
@@ -54,7 +56,8 @@ def scores(config: Config) -> Table:
     ]
     caption = (
         f"PSNR (dB) / SSIM published, here, and the difference, which stands only where protocol "
-        f"and data set agree. Here: mean over images, and over seeds (± sample standard deviation). "
+        f"and data set agree; where part of the images was scored, with its 95 % bootstrap interval "
+        f"over images. Here: mean over images, and over seeds (± sample standard deviation). "
         f"Where the source states no protocol ({UNKNOWN}), {config.figures.protocol} is shown. "
         f"{SECOND_HAND}"
     )
@@ -85,12 +88,13 @@ def _images(row: dict[str, Any]) -> str:
 def _differences(row: dict[str, Any]) -> str:
     if pd.isna(row["difference_psnr"]):
         return ""
-    ssim = row["difference_ssim"]
-    return f"{row['difference_psnr']:+.2f} / {'' if pd.isna(ssim) else f'{ssim:+.4f}'}"
+    ssim, low, high = (row[c] for c in ("difference_ssim", "low", "high"))
+    interval = "" if pd.isna(low) else f" [{low:+.2f}, {high:+.2f}]"
+    return f"{row['difference_psnr']:+.2f}{interval} / {'' if pd.isna(ssim) else f'{ssim:+.4f}'}"
 
 
 def _score_rows(config: Config) -> Iterator[dict[str, Any]]:
-    here = _reproduced(config)
+    here, scores = _reproduced(config), collect.scores(config)
     cells = published.scores()
     for dataset in dict.fromkeys([*paper().sets, *here["dataset"]]):
         of_here = here[here["dataset"] == dataset]
@@ -101,7 +105,8 @@ def _score_rows(config: Config) -> Iterator[dict[str, Any]]:
             claims = of_cells[of_cells["method"] == method].to_dict("records") or [None]
             for run in runs:
                 for claim in claims:
-                    yield _score_row(config, dataset, method, run, claim)
+                    row = _score_row(config, dataset, method, run, claim)
+                    yield row | _interval(row, run, scores)
 
 
 def _reproduced(config: Config) -> pd.DataFrame:
@@ -112,7 +117,19 @@ def _reproduced(config: Config) -> pd.DataFrame:
     return frame.assign(
         method=frame["title"].map(stands_for),
         dataset=[published.set_name(config, d) for d in frame["dataset"]],
+        called=frame["dataset"],
     )
+
+
+def _interval(row: dict[str, Any], run: dict | None, scores: pd.DataFrame) -> dict[str, float]:
+    """How far the difference may be from that of the whole set, where part of it was scored."""
+    none = {"low": float("nan"), "high": float("nan")}
+    if pd.isna(row["difference_psnr"]) or row["images"] == row["images_of_set"]:
+        return none
+    keys = {"dataset": run["called"], "title": run["title"], "weights": run["weights"]}
+    own = scores[(scores[list(keys)] == pd.Series(keys)).all(axis=1)]
+    psnr = own[own["protocol"] == row["protocol"]].groupby("image")["psnr"].mean()
+    return dict(zip(none, mean_interval(psnr - row["published_psnr"]), strict=True))
 
 
 def _score_row(
@@ -205,6 +222,7 @@ def real_rain(config: Config) -> Table:
         {
             "Data set": row["dataset"] + ("" if row["in_paper"] else " (additional)"),
             "Method": row["method"],
+            "Weights": row["weights"],
             "Metric": row["metric"],
             "Published": "",
             HEADINGS[config.label]: ""

@@ -100,7 +100,8 @@ def known(artefact: str) -> list[tuple[Cell, Claim]]:
 
 def told(claim: Claim) -> str:
     """Kind and source of a claim: ``user report: issue 4 of ...``."""
-    return f"{SHORT_KINDS.get(claim.kind, claim.kind)}: {claim.source}"
+    kind = SHORT_KINDS.get(claim.kind, claim.kind)
+    return claim.source if claim.source.startswith(kind) else f"{kind}: {claim.source}"
 
 
 @cache
