@@ -61,6 +61,7 @@ def test_the_twin_depends_on_esdnet():
         ("joules", {"energy/joules.py", "energy/power.py"}),
         ("tables", {"report/tables.py", "catalog/published/anns.csv"}),
         ("figures", {"report/figures.py", "report/style.py"}),
+        ("paper", {"report/papercosts.py", "report/ablations.py", "catalog/paper.yaml"}),
         ("report", {"report/page.py"}),
     ],
 )

@@ -16,6 +16,7 @@ RESULTS = Path(__file__).resolve().parent.parent / "results"
 KEPT = (
     "config.json",
     *("tables/*", "audit/*", "figures/*.svg", "figures/*.png"),
+    *("paper/*.csv", "paper/*.md", "paper/*.tex", "paper/*.json"),
     *("runs/*/*/*.json", "runs/*/*/history.csv", "scores/*/*/*/*.csv", "scores/*/*/*/*.json"),
     *("structure/models.csv", "energy/*/*/*", "scenarios/*", "crosscheck/*"),
     *("estimators/*/*", "joules/*/*", "spikes/*/*/*.csv", "spikes/*/*/*.json"),

@@ -44,8 +44,11 @@ def palette(count: int) -> list:
 
 def save(figure: Figure, stem: Path, kinds: tuple[str, ...] = KINDS) -> None:
     """Writes ``stem.<kind>`` without dates inside, each file whole or not at all."""
+    figure.draw_without_rendering()  # laid out and measured once, not again for every kind
+    figure.set_layout_engine("none")
+    box = figure.get_tightbbox().padded(0.1)
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
     for kind in kinds:
         with atomic_path(stem.with_name(f"{stem.name}.{kind}")) as temporary:
-            figure.savefig(temporary, format=kind, bbox_inches="tight", metadata=undated[kind])
+            figure.savefig(temporary, format=kind, bbox_inches=box, metadata=undated[kind])
     plt.close(figure)

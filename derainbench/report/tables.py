@@ -261,7 +261,7 @@ def write_tables(config: Config, out: Path) -> None:
             latex = table.view.to_latex(
                 index=False,
                 escape=True,
-                caption=_latex_escaped(table.caption),
+                caption=latex_escaped(table.caption),
                 label=f"tab:{config.name}-{table.name}",
             )
             write_text(stage / f"{table.name}.tex", latex)
@@ -270,7 +270,8 @@ def write_tables(config: Config, out: Path) -> None:
             )
 
 
-def _latex_escaped(text: str) -> str:
+def latex_escaped(text: str) -> str:
+    """Text with the characters that mean something to LaTeX written out."""
     for character in "&%$#_":
         text = text.replace(character, f"\\{character}")
     return text

@@ -27,12 +27,18 @@ SPIKE_FIGURES = [
 ]
 STRIP = f"{RESULTS}/figures/strip-{CONFIG.figures.dataset}.png"
 
+# The paper's figures that this configuration has something for: paper.json says why others are not.
+PAPER_FIGURES = ["figure-1", "figure-3", "figure-4"]
+PAPER_FIGURES += ["figure-2"] if SPIKING else []
+PAPER_FIGURES += ["figure-5"] if CONFIG.real_rain() else []
+
 
 localrules:
     record_config,
     audit,
     tables,
     figures,
+    paper,
     energy_figures,
     spike_figures,
     page,
@@ -195,12 +201,50 @@ rule spike_figures:
         " > {log} 2>&1"
 
 
+# The paper's tables and figures, each with what is published beside what was found here.
+rule paper:
+    input:
+        code("paper"),
+        SCORES,
+        RATED,
+        COUNTS,
+        rules.structure.output,
+        rules.scenarios.output,
+        rules.figures.output,
+        rules.spike_figures.output,
+        config=rules.record_config.output,
+    output:
+        index=f"{RESULTS}/paper/paper.json",
+        tables=expand(
+            f"{RESULTS}/paper/table-{{number}}.{{kind}}",
+            number=range(1, 6),
+            kind=["csv", "md", "tex"],
+        ),
+        prints=expand(f"{RESULTS}/paper/{{name}}.{{kind}}", name=PAPER_FIGURES, kind=["pdf", "png"]),
+        figures=report(
+            expand(f"{RESULTS}/paper/{{name}}.svg", name=PAPER_FIGURES),
+            caption="../report/paper.rst",
+            category="Paper",
+        ),
+    log:
+        f"{RESULTS}/logs/paper.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/paper.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        folder=lambda w, output: os.path.dirname(output.index),
+    shell:
+        "python -m derainbench paper --config {input.config} --out {params.folder} > {log} 2>&1"
+
+
 rule page:
     input:
         code("report"),
         rules.tables.output,
         rules.figures.output,
         rules.energy_figures.output,
+        rules.paper.output,
         [f"{RESULTS}/spikes/{r}/{v}/spikes.json" for r, v, _ in CONFIG.spiking()],
         SPIKE_FIGURES,
         rules.leaks.output,
