@@ -304,3 +304,15 @@ def test_a_set_that_nobody_serves_stops_the_run_with_the_way_by_hand(checkout, t
     said = done.stdout + done.stderr
     assert "derainbench data add Rain100L FILE_OR_FOLDER" in said
     assert "https://pan.baidu.com/s/1J0q6Mrno9aMCsaWZUtmbkg" in said
+
+
+def test_the_paper_configuration_is_planned_from_nothing(tmp_path):
+    done = snakemake(
+        ROOT,
+        *("--configfile", "config/paper.yaml", "--config", f"data_root={tmp_path / 'data'}"),
+        *("--directory", str(tmp_path), "--dry-run"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    for rule in ("fetch", "train", "evaluate", "rate", "energy", "paper", "page"):
+        assert f"rule {rule}:" in text, rule

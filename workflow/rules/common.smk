@@ -73,7 +73,7 @@ def verified(dataset):
 
 
 def rated_images(wildcards):
-    """The rainy photographs of a set, or those that a run restored."""
+    """Folder of the rainy photographs of a set, or of those that a run restored."""
     if wildcards.method == "input":
         return f"{CONFIG.split_folder(wildcards.dataset, 'test')}/input"
     return f"{RESULTS}/scores/{wildcards.method}/{wildcards.dataset}/images"

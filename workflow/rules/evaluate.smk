@@ -34,7 +34,7 @@ rule evaluate:
 rule rate:
     input:
         code("rate"),
-        images=rated_images,
+        images=lambda w: acquired(w.dataset) if w.method == "input" else rated_images(w),
     output:
         f"{RESULTS}/rated/{{method}}/{{dataset}}.csv",
     log:
@@ -50,6 +50,7 @@ rule rate:
     resources:
         mem_mb=4000,
     params:
+        folder=rated_images,
         files=f"--metric-files {shlex.quote(CONFIG.metric_files)}" if CONFIG.metric_files else "",
     shell:
-        "python -m derainbench rate {input.images:q} --out {output} {params.files} > {log} 2>&1"
+        "python -m derainbench rate {params.folder:q} --out {output} {params.files} > {log} 2>&1"
