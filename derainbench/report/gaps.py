@@ -15,7 +15,6 @@ MADE_BY = {
     "crosscheck": "crosscheck",
     "data": "data verify` and `derainbench data card",
     "energy": "energy",
-    "figures": "figures`, `derainbench energy-figures` or `derainbench spike-figures",
     "leaks": "data leaks",
     "paper": "paper",
     "rated": "rate",
@@ -44,10 +43,11 @@ def missing(config: Config, files: Iterable[Path]) -> list[str]:
 def note(config: Config, error: Exception) -> str:
     """What to show instead of a section that an error prevented, in one line."""
     file, _, problem = str(error).partition(": ")
-    if problem.startswith("missing") and Path(file).is_relative_to(config.results):
-        [line] = missing(config, [Path(file)])
-        return line
-    return str(error)
+    if not (problem.startswith("missing") and Path(file).is_relative_to(config.results)):
+        return str(error)
+    [line] = missing(config, [Path(file)])
+    told = problem.partition("; ")[2]  # who makes a figure only the error can say
+    return f"{line}; {told}" if told.startswith("made by") else line
 
 
 def scored(config: Config) -> tuple[Config, list[Path]]:

@@ -135,7 +135,7 @@ def energy(config: Config) -> dict[str, Any]:
         {costs: {option: mJ}}; options by :func:`option_key`.
 
     Raises:
-        BenchError: if ``scenarios/*.csv`` or ``structure/layers.csv`` is missing.
+        BenchError: if ``scenarios/*.csv`` is missing.
     """
     folder = Path(config.results) / "scenarios"
     table = collect.read_table(folder / "energy.csv")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,7 +97,8 @@ class Page:
         self.results = Path(config.results)
         self.scored, unscored = gaps.scored(config)
         self.counted, uncounted = gaps.counted(config)
-        self.notes = gaps.missing(config, unscored) + gaps.missing(config, uncounted)
+        self.unscored, self.uncounted = (gaps.missing(config, f) for f in (unscored, uncounted))
+        self.notes = self.unscored + self.uncounted
 
     def part(self, name: str, build: Callable[[], T], file: Path | None = None) -> Part:
         """Builds something, watching which files it reads.
@@ -121,33 +122,35 @@ class Page:
     def tables(self, names: Iterable[str]) -> list[Part]:
         """Tables by name, computed from whatever runs are there."""
 
-        def build(name: str) -> Any:
+        found = []
+        for name in names:
             config = self.counted if name in COUNTS else self.scored
             if name in SCORES | COUNTS and not _any_run(config):
-                kind = "energy" if name in COUNTS else "scores"
-                raise BenchError(f"{self.results / kind}: missing; nothing to compute from")
-            return BUILDERS[name](config)
+                lost = self.uncounted if name in COUNTS else self.unscored
+                found.append(Part(name, None, "; ".join(lost), None))
+                continue
+            file = self.results / "tables" / f"{name}.csv"
+            found.append(self.part(name, partial(BUILDERS[name], config), file))
+        return found
 
-        return [
-            self.part(name, lambda name=name: build(name), self.results / "tables" / f"{name}.csv")
-            for name in names
-        ]
-
-    def figure(self, name: str, title: str, caption: str, *patterns: str) -> Part:
+    def figure(self, verb: str, name: str, title: str, caption: str, *patterns: str) -> Part:
         """A figure that lies in the results, copied to the assets.
 
         Args:
+            verb: that draws it.
+            name: stem of its files.
+            title, caption: for people.
             patterns: result files that it was drawn from.
         """
         stem = self.results / "figures" / name
 
         def build() -> dict[str, Any]:
             files = [stem.with_name(f"{name}.{kind}") for kind in ("svg", "pdf", "png")]
-            source = artefacts.show_figure(stem, self.assets)
-            if source is None:
-                raise BenchError(f"{stem}.svg: missing")
+            picture = pictures.show_figure(stem, self.assets)
+            if picture is None:
+                raise BenchError(f"{stem}.svg: missing; made by `derainbench {verb}`")
             there = [file for file in files if file.is_file()]
-            return {"title": title, "caption": caption, "source": source, "files": there}
+            return {"title": title, "caption": caption, "picture": picture, "files": there}
 
         made = self.part(name, build)
         if made.content is None:
@@ -167,7 +170,7 @@ class Page:
         return [
             self.part(
                 f"data-{name}",
-                lambda name=name: self._card(name),
+                partial(self._card, name),
                 self.results / "data" / name / "dataset.json",
             )
             for name in self.config.datasets
@@ -179,16 +182,10 @@ class Page:
         shown: dict[str, Any] = {**card, "sheet": None, "histograms": None, "notes": []}
         for key in ("sheet", "histograms"):
             file = card[key]
-            if not file.is_file():
+            stem = file.with_suffix("")
+            shown[key] = pictures.show_figure(stem, self.assets, f"{stem.name}-{name}")
+            if shown[key] is None:
                 shown["notes"].append(self._noted(*gaps.missing(self.config, [file])))
-            elif file.suffix == ".png":
-                path = self.assets / f"{file.stem}-{name}.webp"
-                pictures.copy_sheet(file, path)
-                shown[key] = f"{self.assets.name}/{path.name}"
-            else:
-                path = self.assets / f"{file.stem}-{name}{file.suffix}"
-                shutil.copy(file, path)
-                shown[key] = f"{self.assets.name}/{path.name}"
         return shown
 
     def leaks(self) -> Part:
@@ -198,10 +195,10 @@ class Page:
         def build() -> dict[str, Any]:
             table = datasets.leaks(self.config)
             counts = collect.read_json(folder / "leaks.json")["comparisons"]
-            source = None
+            picture = None
             if any(c["exact"] or c["near"] for c in counts):
-                source = artefacts.show_figure(folder / "leaks", self.assets)
-            return {"table": table, "source": source}
+                picture = pictures.show_figure(folder / "leaks", self.assets)
+            return {"table": table, "picture": picture}
 
         return self.part("leaks", build, folder / "leaks.json")
 
@@ -288,6 +285,7 @@ def _context(page: Page) -> dict[str, Any]:
         "paper": page.part("paper", lambda: artefacts.paper(config, page.assets)),
         "pareto": page.part("pareto", lambda: interactive.pareto(page.scored, page.counted)),
         "pareto_figure": page.figure(
+            "figures",
             "pareto",
             "Parameters against PSNR",
             _pareto_caption(config),
@@ -296,6 +294,7 @@ def _context(page: Page) -> dict[str, Any]:
         ),
         "images": page.comparison(),
         "strip": page.figure(
+            "figures",
             f"strip-{config.figures.dataset}",
             "Images side by side",
             _strip_caption(config),
@@ -308,6 +307,7 @@ def _context(page: Page) -> dict[str, Any]:
             results / "scenarios" / "energy.csv",
         ),
         "break_even": page.figure(
+            "energy-figures",
             "break-even",
             "Energy saved against firing rate",
             "Full-size ESDNet against ANN derainers, from the structure alone. A dot and a line "
@@ -316,8 +316,10 @@ def _context(page: Page) -> dict[str, Any]:
             "scenarios/*.csv",
         ),
         "energy": page.tables(COUNTS | ENERGY),
-        "energy_figures": [page.figure(*facts) for facts in _energy_figures(config)],
-        "spike_figures": [page.figure(*facts) for facts in _spike_figures(config)],
+        "energy_figures": [
+            page.figure("energy-figures", *facts) for facts in _energy_figures(config)
+        ],
+        "spike_figures": [page.figure("spike-figures", *facts) for facts in _spike_figures(config)],
         "cards": page.cards(),
         "leaks": page.leaks(),
         "runs": page.runs(),
@@ -370,18 +372,22 @@ def write_page(config: Config, out: Path) -> Path:
         assets.mkdir()
         page = Page(config, assets)
         context = _context(page)
-        html = _environment(config, out).get_template("index.html").render(
-            config=config,
-            banner=BANNERS[config.label],
-            tally=headline.counts(context["verdicts"].content or []),
-            symbols=headline.SYMBOLS,
-            near=NEAR,
-            protocols=PROTOCOLS.values(),
-            record=provenance.record(),
-            version=__version__,
-            scripts=SCRIPTS,
-            titles=TITLES,
-            **context,
+        html = (
+            _environment(config, out)
+            .get_template("index.html")
+            .render(
+                config=config,
+                banner=BANNERS[config.label],
+                tally=headline.counts(context["verdicts"].content or []),
+                symbols=headline.SYMBOLS,
+                near=NEAR,
+                protocols=PROTOCOLS.values(),
+                record=provenance.record(),
+                version=__version__,
+                scripts=SCRIPTS,
+                titles=TITLES,
+                **context,
+            )
         )
         for name in ("report.css", *SCRIPTS):
             write_text(assets / name, (templates / name).read_text("utf-8"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,19 @@ from derainbench.report import collect, gaps
 from derainbench.report.cells import RAINY
 
 LONGEST = 512  # pixels; with QUALITY it keeps twenty methods on six images within 6 MB
-SHEET_WIDTH = 1100  # pixels
+PHOTOGRAPHS_WIDTH = 1400  # pixels, of sheets and strips
+LARGEST_PLOT = 700_000  # bytes of a PNG; larger ones hold photographs
+PLOT_SCALE = 0.6  # CSS pixels per pixel of a plot: drawn at 200 dpi, sharp on dense screens
 QUALITY = 82  # of WebP, 0 to 100
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of the page: address relative to the page, and size in CSS pixels if known."""
+
+    src: str
+    width: int | None = None
+    height: int | None = None
 
 
 def write_webp(image: np.ndarray, path: Path, longest: int = LONGEST) -> tuple[int, int]:
@@ -127,11 +140,32 @@ def _rated_scores(table: pd.DataFrame, file: Path) -> dict[str, str]:
     }
 
 
-def copy_sheet(file: Path, path: Path, width: int = SHEET_WIDTH) -> tuple[int, int]:
-    """A PNG of photographs as WebP, at most ``width`` pixels wide; gives width and height."""
-    with Image.open(file) as image:
-        sheet = image.convert("RGB")
-    sheet.thumbnail((width, 16383), Image.Resampling.LANCZOS)  # WebP ends at 16383 pixels
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, "WEBP", quality=QUALITY, method=4)
-    return sheet.size
+def show_figure(stem: Path, assets: Path, name: str | None = None) -> Picture | None:
+    """Copies a figure as WebP, which browsers show much faster than matplotlib's SVG.
+
+    Args:
+        stem: path of the figure without its suffix.
+        assets: folder to copy to.
+        name: of the copy; default: the figure's.
+
+    Returns:
+        The copy; without a PNG a copy of the SVG; None if there is neither.
+    """
+    name = name or stem.name
+    png, svg = (stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg"))
+    if not png.is_file():
+        if not svg.is_file():
+            return None
+        shutil.copyfile(svg, assets / f"{name}.svg")
+        return Picture(f"{assets.name}/{name}.svg")
+    photographs = png.stat().st_size > LARGEST_PLOT
+    with Image.open(png) as image:
+        shown = image.convert("RGB")
+    if photographs:
+        shown.thumbnail((PHOTOGRAPHS_WIDTH, 16383), Image.Resampling.LANCZOS)  # WebP's limit
+    path = assets / f"{name}.webp"
+    # Plots without loss; there the two numbers are the effort, and more of it takes seconds.
+    quality, method = (QUALITY, 4) if photographs else (10, 1)
+    shown.save(path, "WEBP", lossless=not photographs, quality=quality, method=method)
+    scale = 1 if photographs else PLOT_SCALE
+    return Picture(f"{assets.name}/{path.name}", *(round(scale * side) for side in shown.size))

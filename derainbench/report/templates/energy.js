@@ -1,7 +1,7 @@
 // Energy as a function of the firing rate: fixed part + slope * rate, both counted by the harness.
 "use strict";
 (() => {
-  const { data: read, byId, fill, option, plotting, layout } = window.derainbench;
+  const { data: read, byId, fill, option, plotting, layout, whenNear } = window.derainbench;
   const data = read("energy-data");
   if (!data) return;
   const CLAIMED = 0.54; // the paper's abstract; against which network is not said
@@ -120,4 +120,5 @@
   field("rate").addEventListener("input", draw);
   field("measured").addEventListener("click", () => { field("rate").value = network().rate; draw(); });
   chooseRival();
+  whenNear(field("plot"), draw);
 })();

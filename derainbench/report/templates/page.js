@@ -21,6 +21,25 @@
   window.addEventListener("hashchange", reveal);
   reveal();
 
+  // The plotting library is large: it is read when a plot comes near.
+  let library = null;
+  const load = () => {
+    library ??= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      Object.assign(script, { src: "assets/plotly.min.js", onload: resolve, onerror: reject });
+      document.head.append(script);
+    });
+    return library;
+  };
+  const whenNear = (element, draw) => {
+    const observer = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      load().then(draw);
+    }, { rootMargin: "600px" });
+    observer.observe(element);
+  };
+
   // What the other scripts share.
   window.derainbench = {
     data: (id) => {
@@ -35,6 +54,7 @@
     option: (scenario, reuse, skip) => scenario + (reuse ? "-reuse" : "") + (skip ? "-skip" : ""),
     // Plots that follow the width of the page and send nothing anywhere.
     narrow,
+    whenNear,
     plotting: {
       responsive: true,
       displaylogo: false,

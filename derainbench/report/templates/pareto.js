@@ -1,14 +1,15 @@
 // Score against cost: filters, hover, and published values that never look like measured ones.
 "use strict";
 (() => {
-  const { data: read, byId, fill, option, plotting, layout, narrow } = window.derainbench;
+  const { data: read, byId, fill, option, plotting, layout, narrow, whenNear } = window.derainbench;
   const data = read("pareto-data");
-  if (!data || !window.Plotly) return;
+  if (!data) return;
   const field = (name) => byId(`pareto-${name}`);
   const AXES = {
     parameters: "parameters",
     gmacs: "dense GMACs of one 256x256 image",
     energy: "energy of one image, mJ",
+    method: "method",
   };
   const number = (value, digits) => value === null ? "not known"
     : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -56,19 +57,20 @@
       reuse: field("reuse").checked, skip: field("skip").checked,
     };
     document.querySelector("#pareto .energy-only").hidden = state.x !== "energy";
+    const byName = state.x === "method";
     const cost = (p) => state.x === "energy"
-      ? energyOf(p, state.scenario, state.reuse, state.skip) : p[state.x];
+      ? energyOf(p, state.scenario, state.reuse, state.skip) : byName ? p.title : p[state.x];
     const here = data.points.filter((p) => p.dataset === state.dataset);
-    const shown = here.filter((p) => cost(p) !== null && cost(p) > 0);
-    const published = state.y === "psnr" && state.x !== "energy"
+    const shown = here.filter((p) => byName || cost(p) > 0);
+    const published = state.y === "psnr" && state.x !== "energy" && !byName
       ? data.published.filter((p) => p.dataset === state.dataset && p[state.x] !== null) : [];
     const most = Math.max(...data.points.map((p) => p.gmacs ?? 0), 1e-9);
-    const names = field("names").checked;
+    const names = field("names").checked && !byName;
     const score = (p) => p.scores[state.protocol][state.y];
     const span = (of) => Math.max(...shown.map(of)) - Math.min(...shown.map(of)) || 1;
     const spans = [span((p) => Math.log10(cost(p))), span(score)];
     // A name goes below its marker if another method is close and higher.
-    const below = (p) => shown.some((other) => other !== p
+    const below = (p) => !byName && shown.some((other) => other !== p
       && Math.abs(Math.log10(cost(p) / cost(other))) < 0.2 * spans[0]
       && score(other) >= score(p) && score(other) - score(p) < 0.15 * spans[1]);
     const trace = (points, name, colour, symbol) => ({
@@ -105,7 +107,7 @@
         cliponaxis: false,
       });
     }
-    const costs = traces.flatMap((t) => t.x).map(Math.log10);
+    const costs = byName ? [] : traces.flatMap((t) => t.x).map(Math.log10);
     const [low, high] = [Math.min(...costs), Math.max(...costs)];
     const margin = Math.max(0.25 * (high - low), 0.3);
     const unit = state.y === "psnr" ? "PSNR, dB" : "SSIM";
@@ -114,12 +116,13 @@
       title: data.smoke
         ? { text: "SMOKE: no scientific content", font: { size: 13 } } : undefined,
       xaxis: {
-        type: "log", title: {
+        type: byName ? "category" : "log", title: {
           text: AXES[state.x] + (state.x === "energy" ? `, scenario (${state.scenario})` : ""),
           font: { size: 13 }, standoff: 8,
         },
         range: costs.length ? [low - margin, high + margin] : undefined,
-        gridcolor: "#e4e8ec", zeroline: false, tickformat: "~s", dtick: high - low > (narrow ? 1.2 : 2) ? 1 : "D2",
+        gridcolor: "#e4e8ec", zeroline: false, automargin: true,
+        ...byName ? {} : { tickformat: "~s", dtick: high - low > (narrow ? 1.2 : 2) ? 1 : "D2" },
       },
       yaxis: {
         title: { text: `${unit}, protocol ${state.protocol}`, font: { size: 13 }, standoff: 10 }, gridcolor: "#e4e8ec", zeroline: false,
@@ -137,6 +140,8 @@
         : "No published value is known for this view.",
     ].filter(Boolean).join(" ");
   };
-  byId("pareto").querySelector("form").addEventListener("change", draw);
-  draw();
+  whenNear(field("plot"), () => {
+    byId("pareto").querySelector("form").addEventListener("change", draw);
+    draw();
+  });
 })();
