@@ -281,4 +281,6 @@ def test_paper_shows_what_is_folded_and_the_static_figures(opened):
     assert page.locator("#claim-energy-54 table").is_visible()
     assert page.locator("#quality details dl").first.is_visible()
     assert not page.locator("nav").is_visible()
+    page.set_viewport_size({"width": 688, "height": 1000})  # A4 within its margins
+    assert page.evaluate("document.documentElement.scrollWidth") == 688  # else print is shrunk
     assert len(page.pdf(format="A4")) > 100_000

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,13 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         BenchError: if it is missing.
     """
-    return pd.read_csv(_existing(path))
+    facts = _existing(path).stat()
+    return _table(path, facts.st_mtime_ns, facts.st_size).copy()
+
+
+@lru_cache(maxsize=2048)  # the report reads every score file for each of its tables
+def _table(path: Path, modified: int, size: int) -> pd.DataFrame:
+    return pd.read_csv(path)
 
 
 def read_json(path: Path) -> Any:

@@ -9,7 +9,7 @@
     parameters: "parameters",
     gmacs: "dense GMACs of one 256x256 image",
     energy: "energy of one image, mJ",
-    method: "method",
+    method: "",
   };
   const number = (value, digits) => value === null ? "not known"
     : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -78,7 +78,7 @@
       x: points.map(cost), y: points.map(score),
       error_y: {
         type: "data", color: colour, thickness: 1, visible: points.some((p) => p.seeds > 1),
-        array: points.map((p) => p.scores[state.protocol][`${state.y}_sd`] ?? 0),
+        array: points.map((p) => p.scores[state.protocol][`${state.y}_sd`]),
       },
       text: points.map((p) => p.title), textfont: { size: 12 },
       textposition: points.map((p) => below(p) ? "bottom center" : "top center"),
@@ -128,7 +128,7 @@
         title: { text: `${unit}, protocol ${state.protocol}`, font: { size: 13 }, standoff: 10 }, gridcolor: "#e4e8ec", zeroline: false,
         automargin: true,
       },
-      legend: { orientation: "h", yanchor: "top", y: -0.13, x: 0 },
+      legend: { orientation: "h", yanchor: "top", y: byName ? -0.2 : -0.13, x: 0 },
       hovermode: "closest",
     }), plotting);
     const lost = here.filter((p) => !shown.includes(p)).map((p) => p.title);
