@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pandas as pd
 from derainbench.config import Config, Run
 from derainbench.errors import BenchError
 
+_readers: list[list[Path]] = []  # of recording() blocks that are open
 SCORE_COLUMNS = ("image", "protocol", "psnr", "ssim", "psnr_input", "ssim_input")
 
 
@@ -112,7 +116,13 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         BenchError: if it is missing.
     """
-    return pd.read_csv(_existing(path))
+    facts = _existing(path).stat()
+    return _table(path, facts.st_mtime_ns, facts.st_size).copy()
+
+
+@lru_cache(maxsize=2048)  # the report reads every score file for each of its tables
+def _table(path: Path, modified: int, size: int) -> pd.DataFrame:
+    return pd.read_csv(path)
 
 
 def read_json(path: Path) -> Any:
@@ -127,7 +137,21 @@ def read_json(path: Path) -> Any:
         raise BenchError(f"{path}: damaged JSON; delete the file and run again") from error
 
 
+@contextmanager
+def recording() -> Iterator[list[Path]]:
+    """Gives a list of the files that this module reads in the block: what a table rests on."""
+    files: list[Path] = []
+    _readers.append(files)
+    try:
+        yield files
+    finally:
+        _readers.pop()
+
+
 def _existing(path: Path) -> Path:
     if not path.is_file():
         raise BenchError(f"{path}: missing; run snakemake with this configuration first")
+    for files in _readers:
+        if path not in files:
+            files.append(path)
     return path

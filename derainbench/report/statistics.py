@@ -181,9 +181,12 @@ def selection(config: Config) -> Table:
     return _table(config, "selection", caption, frame, view)
 
 
+BUILDERS = (paired, protocols, seeds, equivalence, selection)  # in the order of the report
+
+
 def all_statistics(config: Config) -> list[Table]:
     """The five tables in the order of the report."""
-    return [f(config) for f in (paired, protocols, seeds, equivalence, selection)]
+    return [build(config) for build in BUILDERS]
 
 
 def _table(config: Config, name: str, caption: str, frame: pd.DataFrame, view: list[dict]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -232,22 +233,26 @@ def structure(config: Config) -> Table:
     return Table("structure", caption, frame, pd.DataFrame(view))
 
 
+# In the order of the report.
+BUILDERS: dict[str, Callable[[Config], Table]] = {
+    "claims": claims,
+    "quality": quality,
+    "comparison": comparison,
+    **{build.__name__: build for build in statistics.BUILDERS},
+    "realrain": realrain.table,
+    "complexity": complexity,
+    "savings": energy.savings,
+    "break_even": energy.break_even,
+    "structure": structure,
+    "crosscheck": energy.crosscheck,
+    "estimators": energy.estimators,
+    "joules": energy.joules,
+}
+
+
 def all_tables(config: Config) -> list[Table]:
     """The tables in the order of the report."""
-    return [
-        claims(config),
-        quality(config),
-        comparison(config),
-        *statistics.all_statistics(config),
-        realrain.table(config),
-        complexity(config),
-        energy.savings(config),
-        energy.break_even(config),
-        structure(config),
-        energy.crosscheck(config),
-        energy.estimators(config),
-        energy.joules(config),
-    ]
+    return [build(config) for build in BUILDERS.values()]
 
 
 def write_tables(config: Config, out: Path) -> None:

@@ -241,6 +241,11 @@ rule paper:
 rule page:
     input:
         code("report"),
+        SCORES,
+        RATED,
+        COUNTS,
+        rules.audit.output,
+        rules.scenarios.output,
         rules.tables.output,
         rules.figures.output,
         rules.energy_figures.output,
@@ -256,12 +261,14 @@ rule page:
         config=rules.record_config.output,
     output:
         f"{RESULTS}/report/index.html",
+        directory(f"{RESULTS}/report/assets"),
     log:
         f"{RESULTS}/logs/page.log",
     benchmark:
         f"{RESULTS}/benchmarks/page.tsv"
     conda:
         "../../environment.yml"
+    params:
+        folder=lambda w, output: os.path.dirname(output[0]),
     shell:
-        "python -m derainbench report --config {input.config} --out $(dirname {output})"
-        " > {log} 2>&1"
+        "python -m derainbench report --config {input.config} --out {params.folder} > {log} 2>&1"
