@@ -457,8 +457,8 @@ def _schedule(case: Case) -> Iterator[Verdict]:
     fits = first == case.claim.published and after > recipe.lr
     yield case.verdict(
         REPRODUCED if fits else DEVIATES,
-        f"the authors' schedule trains the first epoch at {first:g} and epoch "
-        f"{recipe.warmup_epochs + 2} at {after / recipe.lr - 1:+.1e} times more than the base rate",
+        f"the authors' schedule trains the first epoch at {first:g}, and epoch "
+        f"{recipe.warmup_epochs + 2} at {after / recipe.lr:.7f} times the base rate",
         measured=first,
     )
 
