@@ -109,8 +109,9 @@ def test_the_divider_follows_slider_keys_and_mouse(opened):
     page.focus("#compare-slider")
     page.keyboard.press("ArrowLeft")
     assert page.evaluate(clip) == pytest.approx(20.5)
-    box = page.locator("#compare-stage").bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2)
+    stage = page.locator("#compare-stage")
+    box = stage.bounding_box()
+    stage.click(position={"x": box["width"] * 0.25, "y": box["height"] / 2})
     assert page.evaluate(clip) == pytest.approx(75, abs=0.5)
 
 
@@ -124,10 +125,10 @@ def test_zoom_moves_both_images_and_leaves_the_divider(opened):
     assert text(page, "#zoom-level") == "225 %"
     assert page.evaluate(style, "image-left") == page.evaluate(style, "image-right")
     box = stage.bounding_box()
-    x, y = box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
+    x, y = box["width"] * 0.8, box["height"] / 2
+    stage.hover(position={"x": x, "y": y})  # waits until nothing above it moves any more
     page.mouse.down()
-    page.mouse.move(x - 60, y - 20)
+    stage.hover(position={"x": x - 60, "y": y - 20})
     page.mouse.up()
     moved = page.evaluate(style, "image-left")
     assert moved == page.evaluate(style, "image-right")
