@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from importlib import resources
@@ -14,9 +15,10 @@ from derainbench.audit.drift import NONE, Comparison, FileComparison, Key, compa
 from derainbench.audit.tolerances import Tolerances, numbers
 from derainbench.files import write_text
 from derainbench.provenance import write_record
-from derainbench.report.page import BANNERS, data_uri
+from derainbench.report.page import BANNERS
 
 SHOWN = ("svg", "png")  # what browsers show, the better first
+MIME = {".png": "image/png", ".svg": "image/svg+xml"}
 LISTED = 50  # drifts written out per file that is not a table; `derainbench check` names all
 
 
@@ -113,6 +115,12 @@ def figures(a: Path, b: Path) -> list[dict[str, Any]]:
         sources = [data_uri(file) if file else None for file in files]
         result.append({"name": name, "sources": sources, "equal": contents[0] == contents[1]})
     return result
+
+
+def data_uri(file: Path) -> str:
+    """An image file as a ``data:`` address."""
+    content = base64.b64encode(file.read_bytes()).decode()
+    return f"data:{MIME[file.suffix]};base64,{content}"
 
 
 def _figure(folder: Path, name: str) -> Path | None:
