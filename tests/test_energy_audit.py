@@ -13,6 +13,7 @@ from derainbench.audit import energy
 from derainbench.audit.energy import Account, energies, prices, savings, sensitivity
 from derainbench.energy import account
 from derainbench.energy.scenarios import DEFAULT_COSTS, Work, cost_tables, scenarios
+from derainbench.report.energy import over_seeds, saving_text
 
 INT8 = "horowitz-45nm-int8"
 NOTHING = Work(**dict.fromkeys([f.name for f in dataclasses.fields(Work)], 0))
@@ -290,3 +291,10 @@ def test_prices_of_a_quantised_account_are_those_of_its_bits():
         network("ann", [ordinary(1e9)], bits=2), costs, "b", reuse=False, zero_skipping=False
     )
     assert narrow.energy == pytest.approx(0.2 * 2 / 8 + 0.03)
+
+
+def test_savings_of_several_seeds_are_one_row_of_the_table():
+    table = pd.DataFrame({"saving": [0.5, 0.3], "low": [0.4, 0.2], "high": [0.6, 0.35]})
+    assert saving_text(over_seeds(table)) == "+40 % [20, 60]"
+    exact = pd.DataFrame({"saving": [0.25], "low": [float("nan")], "high": [float("nan")]})
+    assert saving_text(over_seeds(exact)) == "+25 %"

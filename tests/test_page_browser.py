@@ -203,6 +203,29 @@ def test_the_plot_filters_and_keeps_published_values_apart(opened):
         assert part in hover
 
 
+@pytest.mark.parametrize("x", ["parameters", "gmacs", "energy"])
+def test_names_of_methods_do_not_cover_each_other(opened, x):
+    page = opened()
+    page.locator("#pareto").scroll_into_view_if_needed()
+    page.wait_for_selector("#pareto-plot .scatterlayer")
+    page.select_option("#pareto-x", x)
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('#pareto-plot .textpoint text')]"
+        ".map(t => ({ name: t.textContent, ...t.getBoundingClientRect().toJSON() }))"
+    )
+    shown = [box for box in boxes if box["name"].strip()]
+    assert len(shown) >= 3
+    for i, one in enumerate(shown):
+        for other in shown[:i]:
+            apart = (
+                one["right"] <= other["left"]
+                or other["right"] <= one["left"]
+                or one["bottom"] <= other["top"]
+                or other["bottom"] <= one["top"]
+            )
+            assert apart, f"{one['name']} and {other['name']} overlap"
+
+
 def test_energies_in_the_page_are_those_of_the_harness(opened, report):
     page = opened()
     folder = report.parent / "scenarios"

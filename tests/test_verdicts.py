@@ -29,8 +29,8 @@ def results(tmp_path, monkeypatch):
     class Results:
         folder = tmp_path / "results" / "tiny"
 
-        def config(self, label="study", **runs):
-            own = {"model": "esdnet", "kwargs": SMALL, "train": TRAIN, "test": ["rain"]}
+        def config(self, label="study", kwargs=SMALL, **runs):
+            own = {"model": "esdnet", "kwargs": kwargs, "train": TRAIN, "test": ["rain"]}
             return parse(
                 {
                     "name": "tiny",
@@ -67,6 +67,19 @@ def results(tmp_path, monkeypatch):
             )  # fmt: skip
 
     return Results()
+
+
+# The paper's network under the paper's training may be contradicted, a scaled-down one deviates.
+FULL = {"label": "paper", "kwargs": {}}
+SCALES = pytest.mark.parametrize(
+    "scale",
+    [FULL, {"label": "paper"}, {"label": "study", "kwargs": {}}, {}],
+    ids=["paper", "paper-small", "study-full-size", "study"],
+)
+
+
+def at(scale, verdict):
+    return DEVIATES if verdict == CONTRADICTED and scale != FULL else verdict
 
 
 def judged(config, claim):
@@ -158,29 +171,46 @@ def test_with_full_training_the_measured_saving_counts(results):
     ("own", "verdict"),
     [([30, 31, 33], REPRODUCED), ([25, 26, 28], CONTRADICTED), ([29, 33, 29], DEVIATES)],
 )
-def test_comparable_means_not_worse_than_the_best_trained_alike(results, own, verdict):
+@SCALES
+def test_comparable_means_not_worse_than_the_best_trained_alike(results, scale, own, verdict):
     rival = {"model": "prn_r", "train": TRAIN, "test": ["rain"]}
-    config = results.config(good=rival, bad=rival)
+    longer = rival | {"train": TRAIN | {"set": {"epochs": 999}}}
+    config = results.config(**scale, good=rival, bad=rival, longer=longer)
     results.scores("own", own)
     results.scores("good", [30, 31, 32.5])
     results.scores("bad", [10, 11, 12])
+    results.scores("longer", [40, 41, 42])
     found = only(judged(config, "comparable"))
-    assert found.verdict == verdict
+    assert found.verdict == at(scale, verdict)
+    assert found.reason.startswith("scaled down: ") is (scale != FULL)
     assert "best of 2 ANNs trained alike (good)" in found.reason
     assert found.measured == pytest.approx(sum(own) / 3 - 93.5 / 3)
+
+
+def test_another_recipe_is_trained_alike_and_another_budget_of_the_same_is_not(results):
+    rival = {"model": "prn_r", "train": TRAIN | {"recipe": "prenet"}, "test": ["rain"]}
+    results.scores("own", [30, 31, 32])
+    results.scores("other", [31, 32, 33])
+    assert only(judged(results.config(other=rival), "comparable")).measured == pytest.approx(-1)
+    rival["train"] = TRAIN | {"set": {"epochs": 999}}
+    found = only(judged(results.config(other=rival), "comparable"))
+    assert (found.verdict, found.measured) == (NOT_TESTABLE, None)
+    assert "no ANN was trained on the same data" in found.reason
 
 
 @pytest.mark.parametrize(
     ("with_part", "verdict"),
     [([31, 32, 33.1], REPRODUCED), ([29, 30, 31], CONTRADICTED), ([29, 33, 32], DEVIATES)],
 )
-def test_an_ablation_compares_the_same_network_with_and_without(results, with_part, verdict):
+@SCALES
+def test_an_ablation_compares_the_same_network_with_and_without(results, scale, with_part, verdict):
     assert "no ablation of esdnet" in only(judged(results.config(), "mau-helps")).reason
-    config = results.config(bare=BARE)
+    kwargs = scale.get("kwargs", SMALL) | {"attentions": []}
+    config = results.config(**scale, bare=BARE | {"kwargs": kwargs})
     results.scores("own", with_part)
     results.scores("bare", [30, 31, 32])
     found = only(judged(config, "mau-helps"))
-    assert found.verdict == verdict and "one seed" in found.reason
+    assert found.verdict == at(scale, verdict) and "one seed" in found.reason
     assert found.measured == pytest.approx(sum(with_part) / 3 - 31)
 
 
@@ -217,14 +247,15 @@ def test_scores_of_the_paper_are_held_against_the_full_network_alone(results, kw
     ("overall", "lower", "verdict"),
     [("higher", 0, REPRODUCED), ("higher", 3, DEVIATES), ("undecided", 0, CONTRADICTED)],
 )
-def test_rain_spikes_hold_everywhere_partly_or_not(results, overall, lower, verdict):
+@SCALES
+def test_rain_spikes_hold_everywhere_partly_or_not(results, scale, overall, lower, verdict):
     whole = {"verdict": overall, "rate": 0.2, "rate_other": 0.1, "difference": 0.1, "low": 0.05,
              "high": 0.15}  # fmt: skip
     depths = {"number": 19, "higher": 8, "lower": lower, "undecided": 11 - lower}
     content = {"comparisons": {"counterpart": {"by_neuron": whole, "depths": depths}}}
     results.write("spikes/own/seed-1/spikes.json", content)
-    found = only(judged(results.config(), "rain-spikes"))
-    assert (found.verdict, found.low, found.high) == (verdict, 0.05, 0.15)
+    found = only(judged(results.config(**scale), "rain-spikes"))
+    assert (found.verdict, found.low, found.high) == (at(scale, verdict), 0.05, 0.15)
 
 
 def test_findings_about_analog_input_come_from_the_structure(results):

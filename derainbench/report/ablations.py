@@ -60,8 +60,8 @@ def ablation(config: Config, name: str) -> Table:
     caption = (
         f"Varied: {varied}; which of its two ablation tables shows what is not known, and this split "
         f"is ours. PSNR (dB) / SSIM under protocol {config.figures.protocol}, mean over images, and "
-        f"over seeds (± sample standard deviation). Change: against the unchanged network over the "
-        f"same images, seeds averaged first, with its 95 % paired bootstrap interval over images; "
+        f"over seeds (± sample standard deviation). Change: against the unchanged network of the "
+        f"same seeds over the same images, with its 95 % paired bootstrap interval over images; "
         f"the interval does not contain the scatter over seeds, which stands beside it where the "
         f"unchanged network has several."
     )
@@ -157,7 +157,12 @@ def _published(config: Config, name: str, run: str, dataset: str) -> float | Non
 
 
 def _change(own: pd.DataFrame, other: pd.DataFrame) -> Mapping[str, float]:
-    """Mean PSNR difference over the same images, seeds averaged first, and its interval."""
+    """Mean PSNR difference over the same images and its interval.
+
+    Of the seeds that both have, which differ by the change alone; else of the means over each's.
+    """
+    if shared := set(own["variant"]) & set(other["variant"]):
+        own, other = (of[of["variant"].isin(shared)] for of in (own, other))
     first, second = (of.groupby("image")["psnr"].mean() for of in (own, other))
     both = pd.concat([first, second], axis=1, join="inner").to_numpy().T
     both = both[:, np.isfinite(both).all(axis=0)]  # perfectly restored images have no difference

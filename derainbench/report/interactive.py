@@ -177,6 +177,11 @@ def _by_option(rows: pd.DataFrame, value: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _twins() -> set[str]:
+    """Models that share a spiking one's topology."""
+    return {name for name in sources.model_names() if sources.twin_of(name)}
+
+
 def _rivals(saved: pd.DataFrame, own: pd.DataFrame, table: pd.DataFrame) -> list[dict[str, Any]]:
     """What one network is compared with, and the energy of each in mJ."""
     mine = own.set_index(OPTIONS)
@@ -192,7 +197,7 @@ def _rivals(saved: pd.DataFrame, own: pd.DataFrame, table: pd.DataFrame) -> list
             return ours["fixed_mj"] / row.fixed_share
         return ours["fixed_mj"] + ours["slope_mj"] * row.break_even_rate
 
-    twins = set(table.loc[table["model"].map(sources.twin_of).notna(), "name"])
+    twins = set(table.loc[table["model"].isin(_twins()), "name"])
     found = [
         (first not in twins, {"title": title, "energies": _by_option(rows, price)})
         for (title, first), rows in saved.groupby(["rival_title", "rival"], sort=False)

@@ -50,6 +50,41 @@
     ].join("<br>");
   };
 
+  // Each name on the first side of its marker where it covers no other name and no other marker; a
+  // name without such a side is left to hovering.
+  const SIDES = { "top center": [0, -1], "bottom center": [0, 1], "middle right": [1, 0], "middle left": [-1, 0] };
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = "12px sans-serif";
+  const placeNames = (plot) => {
+    const { xaxis, yaxis, width } = plot._fullLayout;
+    const points = plot.data.flatMap((trace, t) => trace.x.map((x, i) => ({
+      t, i, name: trace.text[i], x: xaxis.d2p(x), y: yaxis.d2p(trace.y[i]),
+      reach: [trace.marker.size].flat()[i] ?? trace.marker.size,
+    }))).map((p) => ({ ...p, reach: p.reach / 2 }));
+    const taken = points.map((p) => ({
+      of: p, left: p.x - p.reach, right: p.x + p.reach, top: p.y - p.reach, bottom: p.y + p.reach,
+    }));
+    const sides = plot.data.map((trace) => ({ text: [...trace.text], textposition: trace.text.map(() => "top center") }));
+    for (const point of points.sort((a, b) => a.y - b.y)) {
+      const [w, h] = [pen.measureText(point.name).width * 1.05, 14];
+      const found = Object.entries(SIDES).map(([side, [right, down]]) => {
+        const [x, y] = [point.x + right * (point.reach + w / 2 + 3), point.y + down * (point.reach + h / 2 + 2)];
+        return { of: point, side, left: x - w / 2, right: x + w / 2, top: y - h / 2, bottom: y + h / 2 };
+      }).find((box) => box.left > -xaxis._offset && box.right < width - xaxis._offset
+        && taken.every((other) => other.of === point || box.right < other.left
+          || box.left > other.right || box.bottom < other.top || box.top > other.bottom));
+      if (found) {
+        taken.push(found);
+        sides[point.t].textposition[point.i] = found.side;
+      } else {
+        sides[point.t].text[point.i] = "";
+      }
+    }
+    Plotly.restyle(plot, {
+      text: sides.map((s) => s.text), textposition: sides.map((s) => s.textposition),
+    });
+  };
+
   const draw = () => {
     const state = {
       dataset: field("dataset").value, protocol: field("protocol").value,
@@ -67,12 +102,6 @@
     const most = Math.max(...data.points.map((p) => p.gmacs ?? 0), 1e-9);
     const names = field("names").checked && !byName;
     const score = (p) => p.scores[state.protocol][state.y];
-    const span = (of) => Math.max(...shown.map(of)) - Math.min(...shown.map(of)) || 1;
-    const spans = [span((p) => Math.log10(cost(p))), span(score)];
-    // A name goes below its marker if another method is close and higher.
-    const below = (p) => !byName && shown.some((other) => other !== p
-      && Math.abs(Math.log10(cost(p) / cost(other))) < 0.2 * spans[0]
-      && score(other) >= score(p) && score(other) - score(p) < 0.15 * spans[1]);
     const trace = (points, name, colour, symbol) => ({
       type: "scatter", name, mode: names ? "markers+text" : "markers",
       x: points.map(cost), y: points.map(score),
@@ -81,7 +110,7 @@
         array: points.map((p) => p.scores[state.protocol][`${state.y}_sd`]),
       },
       text: points.map((p) => p.title), textfont: { size: 12 },
-      textposition: points.map((p) => below(p) ? "bottom center" : "top center"),
+      textposition: "top center",
       customdata: points.map((p) => hover(p, state)), hovertemplate: "%{customdata}<extra></extra>",
       marker: {
         color: colour, symbol, opacity: 0.75, line: { color: "#1d2329", width: 1 },
@@ -131,6 +160,7 @@
       legend: { orientation: "h", yanchor: "top", y: byName ? -0.2 : -0.13, x: 0 },
       hovermode: "closest",
     }), plotting);
+    if (names) placeNames(field("plot"));
     const lost = here.filter((p) => !shown.includes(p)).map((p) => p.title);
     field("note").textContent = [
       `${shown.length} methods on ${state.dataset}, protocol ${state.protocol}; a marker’s area grows with dense GMACs.`,
