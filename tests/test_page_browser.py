@@ -1,5 +1,7 @@
 """The report in headless Chromium: it must work, stay at home, and fit a phone and a desktop."""
 
+import copy
+import json
 import shutil
 
 import pandas as pd
@@ -44,7 +46,7 @@ def opened(browser, report):
     """Opens the page; gives it with all that went wrong and all that it asked for."""
     contexts = []
 
-    def open_at(size="desktop", **options):
+    def open_at(size="desktop", path=report / "index.html", **options):
         width, height = SIZES[size]
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
@@ -54,7 +56,7 @@ def opened(browser, report):
         page.on("pageerror", lambda error: page.problems.append(str(error)))
         page.on("requestfailed", lambda request: page.problems.append(request.url))
         page.on("request", lambda request: page.asked.append(request.url))
-        page.goto((report / "index.html").as_uri())
+        page.goto(path.as_uri())
         return page
 
     yield open_at
@@ -204,8 +206,8 @@ def test_the_plot_filters_and_keeps_published_values_apart(opened):
 
 
 @pytest.mark.parametrize("x", ["parameters", "gmacs", "energy"])
-def test_names_of_methods_do_not_cover_each_other(opened, x):
-    page = opened()
+def test_names_of_methods_do_not_cover_each_other(opened, report, x):
+    page = opened(path=crowded(report))
     page.locator("#pareto").scroll_into_view_if_needed()
     page.wait_for_selector("#pareto-plot .scatterlayer")
     page.select_option("#pareto-x", x)
@@ -214,7 +216,7 @@ def test_names_of_methods_do_not_cover_each_other(opened, x):
         ".map(t => ({ name: t.textContent, ...t.getBoundingClientRect().toJSON() }))"
     )
     shown = [box for box in boxes if box["name"].strip()]
-    assert len(shown) >= 3
+    assert len(shown) >= 6  # of ten
     for i, one in enumerate(shown):
         for other in shown[:i]:
             apart = (
@@ -224,6 +226,23 @@ def test_names_of_methods_do_not_cover_each_other(opened, x):
                 or other["bottom"] <= one["top"]
             )
             assert apart, f"{one['name']} and {other['name']} overlap"
+
+
+def crowded(report):
+    """The page with every method once more, of a longer name and nearly the same scores."""
+    page = (report / "index.html").read_text("utf-8")
+    start = page.index(">", page.index('id="pareto-data"')) + 1
+    end = page.index("</script>", start)
+    data = json.loads(page[start:end])
+    again = copy.deepcopy(data["points"])
+    for point in again:
+        point["title"] += ", trained once more"
+        for scores in point["scores"].values():
+            scores["psnr"] += 0.02
+    data["points"] += again
+    path = report / "crowded.html"
+    path.write_text(page[:start] + json.dumps(data) + page[end:], "utf-8")
+    return path
 
 
 def test_energies_in_the_page_are_those_of_the_harness(opened, report):
