@@ -115,6 +115,8 @@ _STAGES = {
     "audit": (
         "audit/ledger.py",
         "audit/verdicts.py",
+        "audit/case.py",
+        "audit/claims_*.py",
         "audit/selection.py",
         "audit/statistics.py",
         "catalog/claims/*.yaml",

@@ -7,7 +7,7 @@ import pytest
 from helpers import read_json
 
 from derainbench.audit import ledger, verdicts
-from derainbench.audit.verdicts import CONTRADICTED, DEVIATES, NOT_TESTABLE, REPRODUCED
+from derainbench.audit.case import CONTRADICTED, DEVIATES, NOT_TESTABLE, REPRODUCED
 from derainbench.config import parse
 
 SMALL = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1]}
