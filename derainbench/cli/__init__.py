@@ -1,0 +1,60 @@
+"""The command line: one verb per stage. Heavy imports happen inside the verbs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from derainbench import __version__
+from derainbench.cli import configs, data, energy, networks, reports, weights
+from derainbench.cli.options import UsageError
+from derainbench.errors import BenchError
+
+app = typer.Typer(
+    help="Reproducibility benchmark of ESDNet (IJCAI 2024) and ANN derainers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for verbs in (networks, energy, reports):
+    app.add_typer(verbs.app)  # without a name: verbs of the main command
+app.add_typer(data.app, name="data")
+app.add_typer(weights.weights_app, name="weights")
+app.add_typer(configs.app, name="config")
+app.add_typer(weights.metrics_app, name="metrics")
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Reproducibility benchmark of ESDNet (IJCAI 2024) and ANN derainers."""
+    if show:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: wrong input ends in one line; exit code 2 for usage, 1 for failure."""
+    try:
+        status = app(standalone_mode=False)
+        sys.exit(status or 0)
+    except UsageError as error:
+        text = error.format_message()
+        is_help = text.startswith("Usage:")  # a command group called without a command
+        print(text if is_help else f"derainbench: usage: {text}", file=sys.stderr)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
+    except BenchError as error:
+        print(f"derainbench: error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"derainbench: error: {where}{error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
