@@ -69,7 +69,8 @@ def ablation(config: Config, name: str) -> Table:
         caption += f" Published: {claim.wording} ({paperfacts.told(claim)})."
     if not rows:
         caption += (
-            " Empty: no run of this configuration varies them; config/paper.yaml has such runs."
+            " Empty: no run of this configuration varies them; config/real.yaml has such runs at small "
+            "scale, config/paper.yaml at full size."
         )
     return paper_table(config, name, caption, pd.DataFrame(rows, columns=_columns(ours)), view)
 
