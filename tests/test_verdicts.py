@@ -243,6 +243,39 @@ def test_scores_of_the_paper_are_held_against_the_full_network_alone(results, kw
     assert found.verdict == (REPRODUCED if counts else NOT_TESTABLE)
 
 
+@SCALES
+def test_a_gap_between_two_scores_is_sought_in_protocol_seed_and_choice_of_epoch(results, scale):
+    assert (
+        "no run of the network is tested on Rain200H"
+        in only(judged(results.config(**scale), "rain200h-30-against-29")).reason
+    )
+    own = {"model": "esdnet", "kwargs": scale.get("kwargs", SMALL), "test": ["Rain200H"],
+           "train": TRAIN | {"seeds": [1, 2], "monitor": True}}  # fmt: skip
+    config = results.config(**scale, own=own)
+    rows = {"image": "0.png", "ssim": 0.9, "psnr_input": 20.0, "ssim_input": 0.5}
+    for seed, (luma, rgb) in enumerate(((30.0, 28.5), (30.4, 28.9)), start=1):
+        results.write(
+            f"scores/own/seed-{seed}/Rain200H/per_image.csv",
+            [rows | {"protocol": "esdnet", "psnr": luma}, rows | {"protocol": "rgb", "psnr": rgb}],
+        )
+    found = judged(config, "rain200h-30-against-29")
+    assert [v.reading for v in found] == ["another protocol: own", "another seed: own"]
+    assert [v.measured for v in found] == pytest.approx([1.5, 0.4])
+    assert [v.verdict for v in found] == [REPRODUCED, DEVIATES]
+    assert "the same images score 28.70 dB under rgb and 30.20 dB under esdnet" in found[0].reason
+    assert found[0].reason.endswith(": enough to explain the gap alone")
+    assert found[0].reason.startswith("scaled down: ") is (scale != FULL)
+    scores = {"selection_psnr_rgb": [22.0, 21.0], "monitored_psnr_rgb": [20.0, 20.6]}
+    facts = {"selected_on": "val", "selection_pairs": 4, "monitored_on": "test"}
+    for seed in (1, 2):
+        results.write(f"runs/own/seed-{seed}/history.csv", {"epoch": [0, 1], **scores})
+        results.write(f"runs/own/seed-{seed}/training.json", facts | {"monitored_pairs": 6})
+    leak = judged(config, "rain200h-30-against-29")[2]
+    assert leak.reading == "the epoch chosen on the test images: own"
+    assert (leak.verdict, leak.measured) == (REPRODUCED, pytest.approx(0.6))
+    assert "in 2 trainings" in leak.reason
+
+
 @pytest.mark.parametrize(
     ("overall", "lower", "verdict"),
     [("higher", 0, REPRODUCED), ("higher", 3, DEVIATES), ("undecided", 0, CONTRADICTED)],

@@ -1,14 +1,17 @@
 """A claim with what its test may look at, and the verdict that comes of it."""
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from derainbench import models
 from derainbench.audit.ledger import Claim, Ledger
-from derainbench.config import Config
+from derainbench.config import Config, Run
 from derainbench.energy.account import read_layers
+from derainbench.report import collect
 
 VERDICTS = REPRODUCED, DEVIATES, CONTRADICTED, NOT_TESTABLE = (
     "reproduced",
@@ -70,3 +73,31 @@ class Case:
 
     def verdict(self, verdict: str, reason: str, **facts: Any) -> Verdict:
         return Verdict(self.claim.id, verdict, reason, **facts)
+
+    def own_runs(self) -> list[collect.Entry]:
+        """Runs of the paper's network that were trained here, ablations apart."""
+        return [
+            e
+            for e in collect.entries(self.config)
+            if e.spec.train and models.card(e.spec.model).name == self.book.model
+        ]
+
+    def scaled(self, run: Run, verdict: str, reason: str) -> tuple[str, str]:
+        """Verdict and reason of what a trained network does, where it is not the paper's.
+
+        A scaled-down study contradicts no paper: the paper's network under the paper's training may
+        do what a small one does not.
+        """
+        if self.config.label == "paper" and full_size(run):
+            return verdict, reason
+        return DEVIATES if verdict == CONTRADICTED else verdict, f"scaled down: {reason}"
+
+
+def full_size(run: Run) -> bool:
+    """Whether a run's arguments are the defaults: the paper's network."""
+    known = inspect.signature(models.card(run.model).build).parameters
+    return all(_plain(value) == _plain(known[name].default) for name, value in run.kwargs.items())
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

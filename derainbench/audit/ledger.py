@@ -28,6 +28,7 @@ TESTS = (
     "energy-saving",
     "comparable",
     "score",
+    "score-gap",
     "direct-training",
     "rain-spikes",
     "ablation",
@@ -53,8 +54,8 @@ class Claim(BaseModel):
         tolerance: how far a measured value may lie from the published one.
         relative: whether the tolerance is a share of the published value.
         speaks: labels of the configurations that may give a verdict.
-        dataset: for scores: on which test set.
-        protocol: for scores: under which protocol.
+        dataset: for scores and gaps: on which test set.
+        protocol: for scores and gaps: under which protocol.
         without: for ablations: constructor arguments that leave the part out.
     """
 
@@ -76,10 +77,11 @@ class Claim(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> Claim:
-        needs = {"score": "dataset", "ablation": "without"}.get(self.test)
+        needs = {"score": "dataset", "score-gap": "dataset", "ablation": "without"}.get(self.test)
         if needs and getattr(self, needs) is None:
             raise ValueError(f"test '{self.test}' needs '{needs}'")
-        if self.test in ("score", "parameters", "energy-saving") and self.published is None:
+        numbered = ("score", "score-gap", "parameters", "energy-saving")
+        if self.test in numbered and self.published is None:
             raise ValueError(f"test '{self.test}' needs 'published'")
         return self
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from derainbench import provenance
-from derainbench.audit import claims_structure, claims_training, ledger
+from derainbench.audit import claims_scores, claims_structure, claims_training, ledger
 from derainbench.audit.case import (
     NOT_TESTABLE,
     Case,
@@ -32,11 +32,12 @@ TESTS: dict[str, Test] = {
     "analog-ratio": claims_structure.analog_ratio,
     "schedule": claims_structure.schedule,
     "library": claims_structure.library,
-    "score": claims_training.score,
-    "comparable": claims_training.comparable,
+    "score": claims_scores.score,
+    "score-gap": claims_scores.gap,
+    "comparable": claims_scores.comparable,
+    "ablation": claims_scores.ablation,
     "direct-training": claims_training.direct_training,
     "rain-spikes": claims_training.rain_spikes,
-    "ablation": claims_training.ablation,
     "selection-leak": claims_training.selection_leak,
 }
 

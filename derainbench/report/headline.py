@@ -22,6 +22,7 @@ HOW = {
     "trained full-size weights: whether any firing rate gives the saving",
     "comparable": "mean PSNR difference to the best ANN trained alike, over the same images",
     "score": "mean PSNR over the test images and seeds",
+    "score-gap": "how far another protocol, seed or choice of epoch moves the network's score",
     "direct-training": "gradients of a loss through the surrogate functions, from random weights",
     "rain-spikes": "spike rates at rain pixels and at their clean counterparts, over the test set",
     "ablation": "the network with and without the part, by the same recipe on the same images",
