@@ -46,7 +46,12 @@ class Study:
         plan = self.config["runs"][run]["train"]
         file = self.results / "runs" / run / f"seed-{plan['seeds'][0]}" / "training.json"
         facts = json.loads(file.read_text("utf-8"))
-        return facts | {"seeds": len(plan["seeds"]), "epochs": facts["recipe"]["epochs"]}
+        seeds = len(plan["seeds"])
+        return facts | {
+            "first": plan["seeds"][0],
+            "seeds": "one seed" if seeds == 1 else f"{seeds} seeds",
+            "epochs": facts["recipe"]["epochs"],
+        }
 
     def score(self, run: str, metric: str) -> pd.Series:
         """Mean over images, and over seeds, with their deviation and range."""
@@ -127,25 +132,21 @@ def _quality(study: Study) -> str:
 def _ablations(study: Study) -> tuple[str, int, int]:
     table = pd.concat([study.table(f"paper/table-{n}.csv") for n in (4, 5)])
     changed = table[table["part"] != "unchanged"]
-    base = study.score(OWN, "psnr")
-    spread = base["maximum"] - base["minimum"]
-    rows, beyond = [], 0
-    for row in changed.itertuples():
-        clear = (row.low > 0 or row.high < 0) and abs(row.change) > spread
-        beyond += clear
-        rows.append(
-            {
-                "Part": row.part,
-                "Variant": row.variant,
-                "Parameters": f"{row.parameters:,}",
-                "GMACs": f"{row.gmacs:.2f}",
-                "Firing rate": f"{row.firing_rate:.3f}",
-                "PSNR (dB)": f"{row.study_psnr:.2f}",
-                "Change (dB)": f"{row.change:+.2f} [{row.low:+.2f}, {row.high:+.2f}]",
-                "More than seeds differ": "yes" if clear else "no",
-            }
-        )
-    return _markdown(rows), beyond, len(rows)
+    rows = [
+        {
+            "Part": row.part,
+            "Variant": row.variant,
+            "Parameters": f"{row.parameters:,}",
+            "GMACs": f"{row.gmacs:.2f}",
+            "Firing rate": f"{row.firing_rate:.3f}",
+            "Seeds": str(int(row.seeds)),
+            "PSNR (dB)": f"{row.study_psnr:.2f}",
+            "Change (dB)": f"{row.change:+.2f} [{row.low:+.2f}, {row.high:+.2f}]",
+            "p over seeds (Holm)": "" if pd.isna(row.p_holm) else f"{row.p_holm:.3f}",
+        }
+        for row in changed.itertuples()
+    ]
+    return _markdown(rows), int((changed["p_holm"] < 0.05).sum()), len(rows)
 
 
 def _rain(study: Study) -> str:
@@ -184,6 +185,67 @@ def _savings(study: Study) -> str:
     return _markdown(rows)
 
 
+def _verdicts(study: Study) -> str:
+    """Verdicts on the claims that take trained networks."""
+    table = study.table("audit/claims.csv")
+    trained = ("comparable", "mau-helps", "rain-spikes", "rain200h-30-against-29")
+    table = table[table["claim"].isin(trained)]
+    return _markdown(
+        [
+            {
+                "Claim": "" if again else row.wording,
+                "Reading": row.reading,
+                "Verdict": row.verdict,
+                "Found": "" if pd.isna(row.measured) else f"{row.measured:+.4g} {row.unit}",
+            }
+            for row, again in zip(table.itertuples(), table["claim"].duplicated(), strict=True)
+        ]
+    )
+
+
+def _trainings(study: Study) -> str:
+    """Which code and machine trained what, and when."""
+    rows = []
+    for run, spec in study.config["runs"].items():
+        for seed in spec["train"]["seeds"] if spec["train"] else ():
+            file = study.results / "runs" / run / f"seed-{seed}"
+            record = json.loads((file / "model.safetensors.provenance.json").read_text("utf-8"))
+            facts = json.loads((file / "training.json").read_text("utf-8"))
+            rows.append(
+                {
+                    "Epochs": facts["recipe"]["epochs"],
+                    "Commit": record["code"]["commit"][:10],
+                    "Day": record["time"][:10],
+                    "Processor": record["machine"]["processor"],
+                    "torch": record["packages"]["torch"],
+                    "spikingjelly": record["packages"]["spikingjelly"],
+                    "minutes": facts["seconds"] / 60,
+                }
+            )
+    keys = ["Epochs", "Commit", "Day", "Processor", "torch", "spikingjelly"]
+    found = pd.DataFrame(rows).groupby(keys, sort=False)["minutes"].agg(["count", "sum"])
+    found = found.rename(columns={"count": "Trainings", "sum": "Minutes, one thread each"})
+    found["Minutes, one thread each"] = found["Minutes, one thread each"].map("{:.0f}".format)
+    return found.reset_index().astype(str).to_markdown(index=False, disable_numparse=True)
+
+
+def _same_start(study: Study) -> str:
+    """Whether short and long trainings, maybe of different code, began with the same losses."""
+    epochs, equal = 0, 0
+    for pair in LONGER.items():
+        seed = study.config["runs"][pair[1]]["train"]["seeds"][0]
+        short, long = (study.table(f"runs/{run}/seed-{seed}/history.csv") for run in pair)
+        both = short.merge(long, on="epoch", suffixes=("", "_long"))
+        differing = both["lr"] != both["lr_long"]  # the longer cosine falls later
+        alike = both[: differing.idxmax() if differing.any() else None]
+        epochs += len(alike)
+        equal += (alike["loss"] == alike["loss_long"]).sum()
+    return (
+        f"While their rates are the same, short and long trainings of one seed should have the same "
+        f"losses: in {equal} of {epochs} such epochs they have, to the last digit."
+    )
+
+
 def _signs(study: Study) -> str:
     """Whether it is the scenario or the run that decides which network is cheaper."""
     cheaper = {}
@@ -219,6 +281,14 @@ def document(results: Path = RESULTS) -> str:
     kept_order = [LONGER[run] for run in ranked["short"]] == ranked["long"]
     ablations, beyond, number = _ablations(study)
     deviations = [study.score(run, "psnr")["sd"] for run in LONGER]
+    quality = study.table("tables/quality.csv")
+    quality = quality[(quality["dataset"] == study.dataset) & (quality["images"] == images)]
+    official = quality[quality["weights"].astype(str).str.startswith("official")]
+    best = official.loc[official[f"psnr_{study.protocol}"].idxmax()]
+    top = max(study.score(run, "psnr")["mean"] for pair in LONGER.items() for run in pair)
+    file = study.results / "runs" / OWN / f"seed-{short['first']}"
+    record = json.loads((file / "model.safetensors.provenance.json").read_text("utf-8"))
+    cores = record["machine"]["cores"]
     seen = short["epochs"] * short["train_pairs"] / (1000 * 1800)
     return f"""# The scaled-down study
 
@@ -235,8 +305,8 @@ by one recipe, that of ESDNet's authors (AdamW, 64x64 crops, 1 - SSIM as the los
 along a cosine to the last epoch), batches of {short["recipe"]["batch_size"]}, on
 {short["train_pairs"] + short["selection_pairs"]} training pairs of {study.dataset};
 {short["selection_pairs"]} of them are held out, and the epoch whose weights are kept is the best on
-those. Twice: {short["epochs"]} epochs with {short["seeds"]} seeds, and {long["epochs"]} epochs with
-one seed. Ablations of ESDNet under the shorter budget, one seed each. On two CPU cores.
+those. Twice: {short["epochs"]} epochs with {short["seeds"]}, and {long["epochs"]} epochs with
+{long["seeds"]}. Ablations of ESDNet under the shorter budget. On {cores} CPU cores.
 
 ## What it shows
 
@@ -246,25 +316,26 @@ one seed. Ablations of ESDNet under the shorter budget, one seed each. On two CP
 
 - Against its twin, ESDNet-small is {_than(to_twin)} after {short["epochs"]} epochs, seeds averaged,
   and {_than(long_to_twin)} after {long["epochs"]}.
-- {long["epochs"]} epochs gain {min(gains.values()):.1f} to {max(gains.values()):.1f} dB over
-  {short["epochs"]}, and the order of the four networks {"stays" if kept_order else "changes"}: the
+- {long["epochs"]} epochs change the scores of {short["epochs"]} by {min(gains.values()):+.1f} to
+  {max(gains.values()):+.1f} dB, and the order of the four networks {"stays" if kept_order else "changes"}: the
   length of training is part of every score here.
-- Official full-size weights on the same images score
-  [several dB more](../results/reference/real/tables/quality.md): none of the small networks is
-  trained to its end.
+- The best official full-size weights on the same images ({best["title"]}) score
+  {best[f"psnr_{study.protocol}"]:.2f} dB ([table](../results/reference/real/tables/quality.md)),
+  {best[f"psnr_{study.protocol}"] - top:.1f} dB above the best network trained here.
 
 ### What the seed alone changes
 
 Sample standard deviations over {own["n"]} seeds lie between {min(deviations):.2f} and
 {max(deviations):.2f} dB; ESDNet-small's means range from {own["minimum"]:.2f} to
-{own["maximum"]:.2f} dB, its twin's from {twin["minimum"]:.2f} to {twin["maximum"]:.2f} dB. A
-difference between two single runs that is smaller than such a range says nothing about networks.
+{own["maximum"]:.2f} dB, its twin's from {twin["minimum"]:.2f} to {twin["maximum"]:.2f} dB. What the
+seed alone can do, a difference between two single runs does not prove of networks.
 
 ### What choosing the epoch on the test images is worth
 
 In {len(leaks)} runs, with {leaks["epochs"].max()} epochs to choose from
-each, it adds {leaks["leak_psnr"].mean():.2f} dB on average and {leaks["leak_psnr"].max():.2f} dB at most
-to the score on those images ([table](../results/reference/real/tables/selection.md)).
+each, it adds {leaks["leak_psnr"].mean():.2f} dB on average and {leaks["leak_psnr"].max():.2f} dB at
+most to the score on those images (RGB PSNR of their central crops;
+[table](../results/reference/real/tables/selection.md)).
 A run of 1000 epochs that is scored after each has more to choose from.
 
 ### Energy at the measured firing rates
@@ -289,9 +360,18 @@ of the spiking layers the rain's rate is higher, lower, or not told apart:
 
 {ablations}
 
-Change: against the unchanged network of the same seed. More than seeds differ: the interval
-excludes zero and the change exceeds the range over the unchanged network's seeds
-({own["maximum"] - own["minimum"]:.2f} dB): {beyond} of {number}.
+Change: against the unchanged network over the same images, means over seeds; the interval is over
+images and leaves the scatter over seeds out. That is what p is of: Student's t-test of the means of
+{own["n"]} seeds against the variant's, Holm's correction within each of the paper's two tables.
+Significant at 5 %: {beyond} of {number}. With so few seeds only changes many times as large as their
+scatter ({own["sd"]:.2f} dB) could be.
+
+### Verdicts that rest on it
+
+{_verdicts(study)}
+
+Of a scaled-down network a verdict contradicts nothing; [all verdicts with their
+reasons](../results/reference/real/tables/claims.md).
 
 ## What it cannot show
 
@@ -303,11 +383,20 @@ excludes zero and the change exceeds the range over the unchanged network's seed
   need longer; {long["epochs"]} epochs are not the end either.
 - **The rank of RESCAN and NAFNet.** Both are trained by ESDNet's recipe, not by their own, and are
   far smaller.
-- **What a part is worth.** Ablations have one seed and a short training: they show how fast a
-  variant learns at first.
+- **What a part is worth** in a network trained to its end. Ablations of a short training show how
+  fast a variant learns at first.
 - **The firing rate of the full-size network after its training**, and so its measured energy. The
-  verdicts on energy rest on its structure, and hold at every firing rate.
+  verdicts on energy rest on its structure: where they say contradicted, no firing rate helps; where
+  the saving is possible, they say at which firing rate.
 - **{study.dataset} as a whole.** {images} of its 200 test pairs were at hand.
+
+## What trained it
+
+{_trainings(study)}
+
+Beside every file of [`results/reference/real/runs`](../results/reference/real/runs/) lies its
+provenance record: code, packages, machine, seed, digests of the images, command.
+{_same_start(study)}
 """
 
 

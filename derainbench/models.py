@@ -46,6 +46,13 @@ def card(name: str) -> ModelCard:
     return ESDNET if known == ESDNET.name else registry.card(known)
 
 
+def arguments(name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """All constructor arguments of a model: those given, the defaults of the others; lists."""
+    known = inspect.signature(card(name).build).parameters
+    defaults = {k: p.default for k, p in known.items() if p.default is not p.empty}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in (defaults | dict(kwargs)).items()}
+
+
 def build(name: str, **kwargs) -> nn.Module:
     """A freshly initialised model; see :func:`card` for names.
 

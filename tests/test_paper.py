@@ -196,9 +196,32 @@ def test_an_ablation_by_hand(made):
     base, plain = (row for _, row in found["table-4"].frame.iterrows())
     assert (base["variant"], base["published_psnr"]) == ("ESDNet", 29)
     assert (plain["part"], plain["variant"], plain["seeds"]) == ("FRB", "without FRB", 1)
-    assert plain["change"] == pytest.approx(27.6 - 28.0)  # of the seed that both have
-    assert (plain["low"], plain["high"]) == (pytest.approx(-0.4), pytest.approx(-0.4))
+    assert plain["change"] == pytest.approx(27.6 - 28.1)
+    assert (plain["low"], plain["high"]) == (pytest.approx(-0.5), pytest.approx(-0.5))
     assert plain["base_std"] == pytest.approx(0.2 / 2**0.5)
+    # t = 0.5 / (0.1414 sqrt(1 + 1/2)) = 2.887 with one degree of freedom: p = 2 atan(1/t) / pi
+    assert plain["p"] == pytest.approx(2 / np.pi * np.arctan(3**0.5 / 5)) == plain["p_holm"]
+
+
+def test_the_twin_has_what_either_sets_and_the_budget_if_there_are_several(made):
+    config = made()
+
+    def runs(**changes):
+        own = config.runs["esdnet"].model_copy(update={"kwargs": changes.pop("own", {})})
+        twins = {
+            name: config.runs["twin"].model_copy(update=change) for name, change in changes.items()
+        }
+        alone = config.model_copy(update={"runs": {"esdnet": own} | twins})
+        found = collect.twin(alone, collect.entries(alone)[0])
+        return found and found.run
+
+    assert runs(twin={}) == "twin"
+    assert runs(twin={"kwargs": {"dim": 48}}) == "twin"  # the default
+    assert runs(own={"dim": 16}, twin={}) is None
+    assert runs(own={"v_threshold": 0.05}, twin={}) == "twin"  # the twin has no threshold
+    longer = config.runs["twin"].train.model_copy(update={"set": {"epochs": 9}})
+    assert runs(longer={"train": longer}, twin={}) == "twin"
+    assert runs(longer={"train": longer}) == "longer"
 
 
 def test_costs_by_hand(made):

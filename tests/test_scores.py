@@ -304,6 +304,31 @@ def test_seeds_are_held_against_published_values(write, mean, verdict):
     assert row.verdict == verdict
 
 
+def test_scores_of_the_ledger_are_held_against_the_papers_network_under_every_protocol(write):
+    runs = {
+        "full": {"model": "esdnet", "title": "ESDNet", "test": ["Rain200H"],
+                 "train": {"dataset": "Rain200H", "seeds": [1, 2, 3]}},
+        "small": {"model": "esdnet", "kwargs": {"dim": 16}, "test": ["Rain200H"],
+                  "train": {"dataset": "Rain200H", "seeds": [1]}},
+    }  # fmt: skip
+    level = base(IMAGES) - base(IMAGES).mean()
+    psnr = {("full", f"seed-{i}"): level + 30 + (i - 2) / 100 for i in (1, 2, 3)}
+    psnr["small", "seed-1"] = level + 30
+    values = CONFIG | {"datasets": {"Rain200H": {"kind": "folder"}}, "runs": runs}
+    values["figures"] = {"dataset": "Rain200H"}
+    found = tables.equivalence(write(psnr, values)).frame
+    assert set(found["run"]) == {"full"} and set(found["margin_db"]) == {0.5}
+    main = found[found["published_psnr"] == 30].set_index("protocol")
+    assert sorted(main.index) == sorted(PROTOCOL_NAMES) and set(main["n"]) == {3}
+    far = {
+        p: "undecided" if abs(d) == 0.5 else "different" if d < -1 else "equivalent"
+        for p, d in ADDED.items()
+    }
+    assert main["verdict"].to_dict() == far
+    assert main["difference"].to_dict() == pytest.approx(ADDED)
+    assert all("second-hand" in kind for kind in found["kind"])
+
+
 def test_the_tables_of_a_result_folder(write, tmp_path):
     config = write(made(official=37.48, one=36.99))
     monitored(tmp_path)

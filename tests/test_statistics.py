@@ -13,6 +13,7 @@ from derainbench.audit.statistics import (
     holm,
     mean_interval,
     ratio_interval,
+    seeds_p,
     spread,
     wilcoxon,
 )
@@ -201,3 +202,16 @@ def test_equivalence_errs_as_seldom_as_it_promises():
     samples = rng.normal(0.1, 0.03, (2000, 5))
     found = sum(equivalence(x, 0.0, 0.1).verdict == "equivalent" for x in samples)
     assert 0.03 <= found / 2000 <= 0.07
+
+
+def test_seeds_are_told_from_networks_by_students_test():
+    first, second = [20.0, 20.2, 20.6], [19.0, 19.4]
+    assert seeds_p(first, second) == pytest.approx(
+        stats.ttest_ind(first, second, equal_var=True).pvalue
+    )
+    # One seed against three: t = 1 / (0.1 sqrt(1 + 1/3)) with two degrees of freedom.
+    t = 1 / (0.1 * (4 / 3) ** 0.5)
+    by_hand = 1 - t / (t**2 + 2) ** 0.5
+    assert seeds_p([21], [19.9, 20.0, 20.1]) == pytest.approx(by_hand)
+    assert math.isnan(seeds_p([21], [20]))
+    assert seeds_p([21, 21], [20, 20]) == 0 and seeds_p([1, 1], [1]) == 1

@@ -1,13 +1,12 @@
 """A claim with what its test may look at, and the verdict that comes of it."""
 
-import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from derainbench import models
+from derainbench import cards, models
 from derainbench.audit.ledger import Claim, Ledger
 from derainbench.config import Config, Run
 from derainbench.energy.account import read_layers
@@ -72,32 +71,37 @@ class Case:
         return read_layers(self.results / file)
 
     def verdict(self, verdict: str, reason: str, **facts: Any) -> Verdict:
+        for name in ("measured", "low", "high"):
+            if name in facts:
+                facts[name] = None if pd.isna(facts[name]) else float(facts[name])
         return Verdict(self.claim.id, verdict, reason, **facts)
 
     def own_runs(self) -> list[collect.Entry]:
-        """Runs of the paper's network that were trained here, ablations apart."""
+        """Runs of the paper's network, ablations apart: trained here, or with official weights."""
         return [
             e
             for e in collect.entries(self.config)
-            if e.spec.train and models.card(e.spec.model).name == self.book.model
+            if models.card(e.spec.model).name == self.book.model
         ]
 
     def scaled(self, run: Run, verdict: str, reason: str) -> tuple[str, str]:
-        """Verdict and reason of what a trained network does, where it is not the paper's.
+        """Verdict and reason of what a network does, where its weights are not the paper's.
 
         A scaled-down study contradicts no paper: the paper's network under the paper's training may
         do what a small one does not.
         """
-        if self.config.label == "paper" and full_size(run):
+        if as_published(run) and (self.config.label == "paper" or not run.train):
             return verdict, reason
         return DEVIATES if verdict == CONTRADICTED else verdict, f"scaled down: {reason}"
 
 
-def full_size(run: Run) -> bool:
-    """Whether a run's arguments are the defaults: the paper's network."""
-    known = inspect.signature(models.card(run.model).build).parameters
-    return all(_plain(value) == _plain(known[name].default) for name, value in run.kwargs.items())
+def as_published(run: Run) -> bool:
+    """Whether a run is a paper's network after its training: defaults, and its unchanged recipe.
 
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    Official weights have that training behind them.
+    """
+    card = models.card(run.model)
+    full_size = models.arguments(run.model, run.kwargs) == models.arguments(run.model, {})
+    facts = cards.facts().get(card.name)
+    recipe = facts.training.recipe if facts else run.train and run.train.recipe
+    return full_size and (not run.train or (run.train.recipe == recipe and not run.train.set))

@@ -29,7 +29,8 @@ def direct_training(case: Case) -> Iterator[Verdict]:
     """Whether the gradient of the loss reaches every layer through the spiking neurons."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        entry = next(iter(case.own_runs()), None)
+        trained = [e for e in case.own_runs() if e.spec.train]
+        entry = next(iter(trained), None)
         model = models.build(case.book.model, **(entry.spec.kwargs if entry else {})).train()
         image = torch.rand(1, 3, 32, 32)
     neurons = sum(isinstance(m, BaseNode) for m in model.modules())
@@ -44,7 +45,7 @@ def direct_training(case: Case) -> Iterator[Verdict]:
         f"parameter tensors (attention gates apart) through the surrogates of {neurons} spiking "
         "layers; training here involves no ANN",
         measured=sum(reached) / len(reached),
-        evidence=tuple(f"runs/{e.run}/{e.variant}/history.csv" for e in case.own_runs()[:1]),
+        evidence=tuple(f"runs/{e.run}/{e.variant}/history.csv" for e in trained[:1]),
     )
 
 
@@ -62,10 +63,10 @@ def rain_spikes(case: Case) -> Iterator[Verdict]:
         content = collect.read_json(case.results / file)
         comparison = content["comparisons"]["counterpart"]
         whole, depths = comparison["by_neuron"], comparison["depths"]
-        if whole["verdict"] == "higher":
-            verdict = DEVIATES if depths["lower"] else REPRODUCED
-        else:
-            verdict = CONTRADICTED
+        verdict = {
+            "higher": DEVIATES if depths["lower"] else REPRODUCED,
+            "lower": CONTRADICTED,
+        }.get(whole["verdict"], NOT_TESTABLE)
         verdict, reason = case.scaled(
             entry.spec,
             verdict,
@@ -99,7 +100,8 @@ def selection_leak(case: Case) -> Iterator[Verdict]:
         yield case.verdict(
             NOT_TESTABLE,
             f"the authors' first commit is not run here; in this run, choosing the epoch on the test "
-            f"split would gain {row.leak_psnr:+.3f} dB there",
+            f"split would gain {row.leak_psnr:+.3f} dB there (RGB PSNR of central crops, "
+            f"{row.epochs} epochs to choose from)",
             reading=f"{row.title}, {row.variant}",
             measured=row.leak_psnr,
             evidence=(f"runs/{row.run}/{row.variant}/history.csv",),

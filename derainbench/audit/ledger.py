@@ -23,6 +23,8 @@ KINDS = {
     "user": "a user's report, second-hand",
     "derived": "computed from running the authors' model",
 }
+# Kinds of claims whose number somebody published; others are found by looking.
+PUBLISHED = ("abstract", "paper", "user")
 TESTS = (
     "parameters",
     "energy-saving",
@@ -38,6 +40,8 @@ TESTS = (
     "selection-leak",
     "library",
 )
+# Those of which trained weights decide.
+TRAINED = ("score", "score-gap", "comparable", "ablation", "rain-spikes", "selection-leak")
 
 
 class Claim(BaseModel):
@@ -80,9 +84,18 @@ class Claim(BaseModel):
         needs = {"score": "dataset", "score-gap": "dataset", "ablation": "without"}.get(self.test)
         if needs and getattr(self, needs) is None:
             raise ValueError(f"test '{self.test}' needs '{needs}'")
-        numbered = ("score", "score-gap", "parameters", "energy-saving")
+        numbered = (
+            "score",
+            "score-gap",
+            "parameters",
+            "energy-saving",
+            "analog-macs",
+            "analog-ratio",
+        )
         if self.test in numbered and self.published is None:
             raise ValueError(f"test '{self.test}' needs 'published'")
+        if self.test in TRAINED and "smoke" in self.speaks:
+            raise ValueError(f"test '{self.test}' takes trained networks: 'speaks' without smoke")
         return self
 
     def within(self, measured: float) -> bool:
@@ -115,6 +128,13 @@ class Ledger(BaseModel):
             return name and known_model(name)
         except BenchError as error:
             raise ValueError(str(error)) from error
+
+    @model_validator(mode="after")
+    def _has_twin(self) -> Ledger:
+        for claim in self.all():
+            if claim.test == "analog-ratio" and not self.twin:
+                raise ValueError(f"claim '{claim.id}': test 'analog-ratio' needs 'twin'")
+        return self
 
     @model_validator(mode="after")
     def _unique(self) -> Ledger:

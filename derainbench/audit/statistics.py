@@ -143,6 +143,32 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
+def seeds_p(first: Sequence[float], second: Sequence[float]) -> float:
+    """Two-sided p-value of Student's t-test that two networks' means over seeds are equal.
+
+    The scatter over seeds is taken to be the same for both, so that one seed of one network can be
+    held against several of the other: t = (m1 - m2) / (s sqrt(1/n1 + 1/n2)), s pooled, with
+    n1 + n2 - 2 degrees of freedom.
+
+    Args:
+        first: one mean score per seed of the first network; finite.
+        second: of the second.
+
+    Returns:
+        p, or NaN for one seed each: nothing then tells seeds from networks.
+    """
+    a, b = np.asarray(first, float), np.asarray(second, float)
+    freedom = len(a) + len(b) - 2
+    if freedom < 1:
+        return math.nan
+    squares = ((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum()
+    error = math.sqrt(squares / freedom * (1 / len(a) + 1 / len(b)))
+    difference = abs(float(a.mean() - b.mean()))
+    if error == 0:
+        return float(difference == 0)
+    return float(2 * stats.t.sf(difference / error, freedom))
+
+
 @dataclass(frozen=True)
 class Effect:
     """How large a paired difference is.

@@ -7,7 +7,7 @@ on assumptions. What is missing makes a verdict "not testable here", with the re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,7 @@ from derainbench.audit.case import (
     Missing,
     Verdict,
 )
-from derainbench.audit.ledger import KINDS
+from derainbench.audit.ledger import KINDS, PUBLISHED, TRAINED
 from derainbench.config import Config
 from derainbench.files import staged_folder, write_json, write_text
 
@@ -51,18 +51,24 @@ def judge(config: Config, paper: str) -> list[Verdict]:
     book = ledger.load(paper)
     verdicts: list[Verdict] = []
     for claim in book.all():
-        case = Case(claim, book, config)
-        if config.label not in claim.speaks:
-            reason = f"takes a configuration labelled {' or '.join(claim.speaks)}; this one: {config.label}"
-            verdicts.append(case.verdict(NOT_TESTABLE, reason))
-            continue
-        try:
-            verdicts += list(TESTS[claim.test](case)) or [
-                case.verdict(NOT_TESTABLE, "the results hold nothing to test it on")
-            ]
-        except Missing as missing:
-            verdicts.append(case.verdict(NOT_TESTABLE, str(missing)))
+        told = "second-hand report: " if claim.kind == "user" else ""
+        for verdict in _judged(Case(claim, book, config)):
+            verdicts.append(replace(verdict, reason=told + verdict.reason))
     return verdicts
+
+
+def _judged(case: Case) -> list[Verdict]:
+    claim, label = case.claim, case.config.label
+    if label not in claim.speaks:
+        takes = " or ".join(claim.speaks)
+        return [
+            case.verdict(NOT_TESTABLE, f"takes a configuration labelled {takes}; this one: {label}")
+        ]
+    try:
+        found = list(TESTS[claim.test](case))
+    except Missing as missing:
+        return [case.verdict(NOT_TESTABLE, str(missing))]
+    return found or [case.verdict(NOT_TESTABLE, "the results hold nothing to test it on")]
 
 
 def table(paper: str, verdicts: list[Verdict]) -> pd.DataFrame:
@@ -71,7 +77,6 @@ def table(paper: str, verdicts: list[Verdict]) -> pd.DataFrame:
     rows = []
     for v in verdicts:
         claim = claims[v.claim]
-        second_hand = "second-hand report: " if claim.kind == "user" else ""
         rows.append(
             {
                 "paper": paper,
@@ -79,14 +84,15 @@ def table(paper: str, verdicts: list[Verdict]) -> pd.DataFrame:
                 "wording": claim.wording,
                 "source": claim.source,
                 "kind": claim.kind,
-                "published": claim.published,
+                "published": claim.published if claim.kind in PUBLISHED else None,
                 "unit": claim.unit,
+                "trained": claim.test in TRAINED,
                 "reading": v.reading,
                 "verdict": v.verdict,
                 "measured": v.measured,
                 "low": v.low,
                 "high": v.high,
-                "reason": second_hand + v.reason,
+                "reason": v.reason,
                 "evidence": " ".join(v.evidence),
             }
         )

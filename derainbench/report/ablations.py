@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from derainbench.audit.statistics import difference_intervals
+from derainbench.audit.statistics import difference_intervals, holm, seeds_p
 from derainbench.config import ABLATED_PARTS, Config
 from derainbench.report import collect, paperfacts
 from derainbench.report.cells import Table, interval_text, number, scores_text
@@ -47,6 +47,7 @@ def ablation(config: Config, name: str) -> Table:
             "Change (dB)": "" if pd.isna(row["change"]) else f"{row['change']:+.2f}",
             "95 % interval (dB)": interval_text(row["low"], row["high"]),
             "Seeds' deviation of the unchanged (dB)": number(row["base_std"], 2),
+            "p over seeds (Holm)": number(row["p_holm"], 3),
             "Difference to published (dB)": ""
             if pd.isna(row["difference_psnr"])
             else f"{row['difference_psnr']:+.2f}",
@@ -60,10 +61,11 @@ def ablation(config: Config, name: str) -> Table:
     caption = (
         f"Varied: {varied}; which of its two ablation tables shows what is not known, and this split "
         f"is ours. PSNR (dB) / SSIM under protocol {config.figures.protocol}, mean over images, and "
-        f"over seeds (± sample standard deviation). Change: against the unchanged network of the "
-        f"same seeds over the same images, with its 95 % paired bootstrap interval over images; "
-        f"the interval does not contain the scatter over seeds, which stands beside it where the "
-        f"unchanged network has several."
+        f"over seeds (± sample standard deviation). Change: against the unchanged network over the "
+        f"same images, means over each's seeds, with its 95 % paired bootstrap interval over images, "
+        f"which does not contain the scatter over seeds. That is tested apart: Student's t-test of "
+        f"the seeds' means, with Holm's correction over the changes of one network; empty where both "
+        f"have one seed."
     )
     for _, claim in paperfacts.known(name):
         caption += f" Published: {claim.wording} ({paperfacts.told(claim)})."
@@ -79,7 +81,7 @@ def _columns(ours: str) -> list[str]:
     """Columns of the tables, in this order also where they have no row."""
     columns = ["configuration", "label", "dataset", "part", "variant", "of", "parameters", "gmacs"]
     columns += ["firing_rate", "published_psnr", f"{ours}_psnr", f"{ours}_ssim", "std_over_seeds"]
-    columns += ["protocol", "images", "seeds", "change", "low", "high", "base_std"]
+    columns += ["protocol", "images", "seeds", "change", "low", "high", "base_std", "p", "p_holm"]
     return [*columns, "difference_psnr", "published_reason", "difference_reason"]
 
 
@@ -102,11 +104,12 @@ def _rows(config: Config, name: str) -> Iterator[dict[str, Any]]:
         )
         for dataset in tested[base]:
             of_set = scores[scores["dataset"] == dataset]
-            if any(dataset in tested[run] for run in runs):
+            changed = [run for run in runs if dataset in tested[run]]
+            if changed:
                 yield _row(config, name, base, base, of_set, accounts)
-            for run in runs:
-                if dataset in tested[run]:
-                    yield _row(config, name, run, base, of_set, accounts)
+            rows = [_row(config, name, run, base, of_set, accounts) for run in changed]
+            for row, corrected in zip(rows, holm([row["p"] for row in rows]), strict=True):
+                yield row | {"p_holm": corrected}
 
 
 def _row(
@@ -142,7 +145,9 @@ def _row(
         "images": own["image"].nunique(),
         "seeds": len(means) if spec.train else pd.NA,
         **change,
-        "base_std": _deviation(other) if run != base else nothing,
+        "base_std": _seeds(other).std() if run != base else nothing,
+        "p": seeds_p(_seeds(own), _seeds(other)) if run != base else nothing,
+        "p_holm": nothing,
         "difference_psnr": nothing,
         "published_reason": "" if printed is not None else paper().missing,
         "difference_reason": "the published score's protocol is not stated" * (printed is not None),
@@ -158,12 +163,7 @@ def _published(config: Config, name: str, run: str, dataset: str) -> float | Non
 
 
 def _change(own: pd.DataFrame, other: pd.DataFrame) -> Mapping[str, float]:
-    """Mean PSNR difference over the same images and its interval.
-
-    Of the seeds that both have, which differ by the change alone; else of the means over each's.
-    """
-    if shared := set(own["variant"]) & set(other["variant"]):
-        own, other = (of[of["variant"].isin(shared)] for of in (own, other))
+    """Mean PSNR difference over the same images, each the mean over seeds, and its interval."""
     first, second = (of.groupby("image")["psnr"].mean() for of in (own, other))
     both = pd.concat([first, second], axis=1, join="inner").to_numpy().T
     both = both[:, np.isfinite(both).all(axis=0)]  # perfectly restored images have no difference
@@ -171,6 +171,6 @@ def _change(own: pd.DataFrame, other: pd.DataFrame) -> Mapping[str, float]:
     return {"change": float((both[0] - both[1]).mean()), "low": low, "high": high}
 
 
-def _deviation(of_base: pd.DataFrame) -> float:
-    """Sample standard deviation of the base's mean PSNR over its seeds; NaN for one."""
-    return float(of_base.groupby("variant")["psnr"].mean().std())
+def _seeds(scores: pd.DataFrame) -> pd.Series:
+    """Mean PSNR of every seed."""
+    return scores.groupby("variant")["psnr"].mean()

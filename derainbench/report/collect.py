@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from derainbench import sources
 from derainbench.config import Config, Run
 from derainbench.errors import BenchError
 
@@ -48,6 +49,29 @@ def entries(config: Config, *, ablations: bool = False) -> list[Entry]:
         for v in run.variants()
         if (run.ablation is not None) == ablations
     ]
+
+
+def twin(config: Config, of: Entry) -> Entry | None:
+    """The ANN twin of a spiking run: its model is, and what either sets is equal in both.
+
+    It is counted on the same images; of several, the one that was trained alike comes first.
+    """
+    from derainbench import models  # only this needs the networks' classes
+
+    own = models.arguments(of.spec.model, of.spec.kwargs)
+    found = []
+    for entry in entries(config):
+        if sources.twin_of(entry.spec.model) != sources.known_model(of.spec.model):
+            continue
+        theirs = models.arguments(entry.spec.model, entry.spec.kwargs)
+        both = (of.spec.kwargs | entry.spec.kwargs).keys() & own.keys() & theirs.keys()
+        if entry.spec.test[0] == of.spec.test[0] and all(own[k] == theirs[k] for k in both):
+            found.append(entry)
+
+    def budget(entry: Entry) -> dict | None:
+        return entry.spec.train and entry.spec.train.set
+
+    return min(found, key=lambda entry: budget(entry) != budget(of), default=None)
 
 
 def scores(config: Config, *, ablations: bool = False) -> pd.DataFrame:

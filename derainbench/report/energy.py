@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from derainbench import provenance, sources
+from derainbench import provenance
 from derainbench.config import Config
 from derainbench.energy import account
 from derainbench.energy.counting import SILENT, SPIKES
@@ -503,14 +503,6 @@ def spiking_entries(config: Config) -> list[collect.Entry]:
     return list(first.values())
 
 
-def _is_twin(rival: collect.Entry, of: collect.Entry) -> bool:
-    """Whether a run is the twin of another one: its model is, and every argument both have is equal."""
-    ours, theirs = of.spec.kwargs, rival.spec.kwargs
-    return sources.twin_of(rival.spec.model) == sources.known_model(of.spec.model) and all(
-        ours[key] == theirs[key] for key in ours.keys() & theirs.keys()
-    )
-
-
 def write_figures(config: Config, out: Path) -> None:
     """Writes ``energy-by-block-<run>``, ``firing-rates-<run>``, ``scenarios-<run>`` and
     ``break-even``, each as pdf, png and svg, all or nothing.
@@ -521,7 +513,6 @@ def write_figures(config: Config, out: Path) -> None:
     base = Path(config.results) / "energy"
     energies, saved = answers(config, "energy"), answers(config, "savings")
     smoke = "SMOKE: " if config.label == "smoke" else ""
-    entries = {(e.run, e.variant): e for e in collect.entries(config)}
     rates: dict[str, float] = {}
     names: list[str] = []
     with style(), staged_folder(out) as stage:
@@ -538,18 +529,13 @@ def write_figures(config: Config, out: Path) -> None:
                 f"{facts['images']} images of {entry.spec.test[0]}, {facts['size'][0]} pixels square"
             )
             rates[entry.title] = facts["mean"]["firing_rate"]
-            twin = next(
-                (
-                    base / run / variant
-                    for (run, variant), e in entries.items()
-                    if _is_twin(e, entry)
-                ),
-                None,
-            )
+            twin = collect.twin(config, entry)
             own = by_block(folder)
             text = f"{title}; scenario (c), {DEFAULT_COSTS}"
             keep(
-                block_figure(own, None if twin is None else by_block(twin), text),
+                block_figure(
+                    own, None if twin is None else by_block(base / twin.run / twin.variant), text
+                ),
                 f"energy-by-block-{entry.run}",
             )
             keep(rate_figure(layers, title), f"firing-rates-{entry.run}")

@@ -20,17 +20,17 @@ HOW = {
     "parameters": "parameters counted on the network's tensors",
     "energy-saving": "operations counted layer by layer, priced under every scenario; without "
     "trained full-size weights: whether any firing rate gives the saving",
-    "comparable": "mean PSNR difference to the best ANN trained alike, over the same images",
+    "comparable": "mean PSNR difference to the best ANN trained on the same data, over the same images",
     "score": "mean PSNR over the test images and seeds",
     "score-gap": "how far another protocol, seed or choice of epoch moves the network's score",
     "direct-training": "gradients of a loss through the surrogate functions, from random weights",
     "rain-spikes": "spike rates at rain pixels and at their clean counterparts, over the test set",
-    "ablation": "the network with and without the part, by the same recipe on the same images",
+    "ablation": "the network with and without the part, by the same recipe: over images and over seeds",
     "analog-macs": "multiply-accumulates of the layers whose input is not spikes",
     "analog-ratio": "those against all multiply-accumulates of the ANN twin",
     "schedule": "the rates that the authors' schedule really gives, epoch by epoch",
     "selection-leak": "the epoch chosen on the test split against the one chosen on validation",
-    "library": "the released library called as the authors' code does",
+    "library": "the signature of the installed release against the authors' call",
 }
 MOST_LINES = 6  # of one claim on the first screen; more readings are put together by verdict
 SCENARIO = re.compile(r"scenario \((\w+)\): (.*?)(, against|$)")
@@ -89,7 +89,9 @@ def _claim(claim: dict[str, Any]) -> dict[str, Any]:
         tolerance = f"± {value_text(share, claim['unit'])}"
     return {
         **claim,
-        "published_text": value_text(claim["published"], claim["unit"]),
+        "published_text": value_text(claim["published"], claim["unit"])
+        if claim["kind"] in ledger.PUBLISHED
+        else "",
         "tolerance_text": tolerance,
         "how": HOW.get(claim["test"], claim["test"]),
         "lines": list(_lines(claim)),

@@ -129,7 +129,7 @@ def _runs(config: Config) -> Iterator[dict[str, Any]]:
 
 def _saving(config: Config, entry: collect.Entry, claimed: float) -> dict[str, Any]:
     """The energy saved against the run of the ANN twin beside the published saving."""
-    twin = _twin(config, entry)
+    twin = collect.twin(config, entry)
     same = paperfacts.method_of(entry) == paper().method
     unlike = "" if same else "saving: this is not the published network's size"
     row = {"published_saving": claimed, "published_reason": f"energy {paper().missing}"}
@@ -137,22 +137,12 @@ def _saving(config: Config, entry: collect.Entry, claimed: float) -> dict[str, A
         return row | {"counted_reason": "saving: no run of the ANN twin of the same size"}
     table = plain(answers(config, "savings"))
     of_run = table["name"].str.rsplit("/", n=1).str[0] == entry.run
-    of_twin = (table["rival"].str.rsplit("/", n=1).str[0] == twin) & table["rival_bits"].isna()
+    of_twin = (table["rival"].str.rsplit("/", n=1).str[0] == twin.run) & table["rival_bits"].isna()
     found = table[of_run & of_twin].groupby("scenario")["saving"].mean()
     row |= {f"{OURS[config.label]}_saving_{s}": value for s, value in found.items()}
     if same:
         row |= {f"difference_saving_{s}": value - claimed for s, value in found.items()}
     return row | {"counted_reason": "", "difference_reason": unlike}
-
-
-def _twin(config: Config, entry: collect.Entry) -> str | None:
-    """The run of the ANN of the same topology that was counted on the same images."""
-    for name, run in config.runs.items():
-        alike = all(entry.spec.kwargs.get(key) == value for key, value in run.kwargs.items())
-        twin = known_model(run.model) == book().twin and not run.ablation
-        if twin and alike and run.test[0] == entry.spec.test[0]:
-            return name
-    return None
 
 
 def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:

@@ -24,7 +24,7 @@ THIRD_PARTY = "third-party retrain"
 OURS = {"smoke": "smoke", "study": "study", "paper": "reproduced"}
 HEADINGS = {
     "smoke": "Smoke, not comparable",
-    "study": "Reproduced (scaled-down study)",
+    "study": "Reproduced (official weights, or scaled-down)",
     "paper": "Reproduced",
 }
 SHORT_KINDS = {"user": "user report", "abstract": "abstract", "paper": "paper"}
