@@ -43,7 +43,8 @@ def paired(config: Config) -> Table:
         "every pair of methods over the same images, mean over seeds first: mean difference "
         "(method minus the other), 95 % bootstrap interval, p of Wilcoxon's signed-rank test, "
         "corrected by Holm over all pairs of a data set, protocol and metric. Better or worse: "
-        f"interval and test agree. Shown: protocol {config.figures.protocol}; the CSV has all."
+        f"interval and test agree; they are of these weights, and leave out what another seed would "
+        f"change. Shown: protocol {config.figures.protocol}; the CSV has all."
     )
     for dataset, of_set in shown[shown["metric"] == "psnr"].groupby("dataset", sort=False):
         # All of n signs alike is the most extreme that n images can give.
