@@ -108,13 +108,13 @@ def _possible_against_twin(case: Case, rows: pd.DataFrame, reading: str) -> Verd
     best, possible = _best(_default(rows)).iloc[0], _possible(case, rows)
     facts = {"reading": reading, "measured": best, "evidence": ("scenarios/savings.csv",)}
     under = f"under {DEFAULT_COSTS}"
-    accounts = f"all {len(rows)} accounts (cost tables, with and without reuse)"
+    accounts = f"{len(rows)} accounts (cost tables, with and without reuse)"
     saved = f"at most {best:.0%}" if best > 0 else f"nothing: {abs(best):.0%} more"
     if not possible.any():
         return case.verdict(
             CONTRADICTED,
             f"without a single spike it would save {saved}, as a share of the rival's energy, "
-            f"{under}; no firing rate gives the published saving in any of {accounts}",
+            f"{under}; no firing rate gives the published saving under any of {accounts}",
             **facts,
         )
     rates = _rates(case, rows[possible])
@@ -125,7 +125,9 @@ def _possible_against_twin(case: Case, rows: pd.DataFrame, reading: str) -> Verd
         if len(at)
         else f"not possible {under}: without a single spike it would save {saved}"
     )
-    some = accounts if possible.all() else f"{possible.sum()} of {accounts}, not in the others"
+    some = (
+        f"all {accounts}" if possible.all() else f"{possible.sum()} of {accounts}, not the others"
+    )
     return case.verdict(
         NOT_TESTABLE,
         f"{met}; {span} {some}; the full-size network's own rate takes trained weights",
@@ -159,15 +161,17 @@ def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verd
             "or without reuse",
             **facts,
         )
-    by_costs = possible.groupby("costs", sort=False)["rival_title"].unique()
+    whom: dict[str, list[str]] = {}
+    for costs, of_costs in possible.groupby("costs", sort=False):
+        all_of_them = of_costs["rival"].nunique() == rows["rival"].nunique()
+        names = "all of them" if all_of_them else ", ".join(of_costs["rival_title"].unique())
+        whom.setdefault(names, []).append(str(costs))
     return case.verdict(
         NOT_TESTABLE,
         "possible "
-        + "; ".join(
-            f"under {costs} against {', '.join(names)}" for costs, names in by_costs.items()
-        )
-        + (f"; not under {DEFAULT_COSTS}" if DEFAULT_COSTS not in by_costs else "")
-        + "; which ANN and which costs are meant is not stated, and the full-size network's firing "
+        + "; ".join(f"against {names} under {', '.join(costs)}" for names, costs in whom.items())
+        + ("" if (possible["costs"] == DEFAULT_COSTS).any() else f"; not under {DEFAULT_COSTS}")
+        + ". Which ANN and which costs are meant is not stated, and the full-size network's firing "
         "rate takes trained weights",
         **facts,
     )
