@@ -97,7 +97,7 @@ def test_without_results_nothing_is_judged_but_what_needs_none(results):
     settled = {k for k, v in found.items() if v.verdict != NOT_TESTABLE}
     assert settled == {"direct-training", "zero-first-epoch", "no-released-library"}
     assert found["params-0.165M"].reason == "second-hand report: structure/models.csv is missing"
-    assert found["comparable"].reason.startswith("takes a configuration labelled paper or study")
+    assert found["comparable"].reason == "takes a paper or study configuration"
 
 
 def test_another_number_of_parameters_contradicts_and_its_origin_is_named(results):

@@ -241,7 +241,7 @@ def analog_ratio(case: Case) -> Iterator[Verdict]:
     found = _analog_macs(case) / float(twin["macs"].sum())
     yield case.verdict(
         REPRODUCED if case.claim.within(found) else DEVIATES,
-        f"{found:.3f} times; priced alike, no firing rate makes the network cheaper than its twin",
+        "priced alike, no firing rate makes it cheaper than its twin",
         measured=found,
         evidence=("structure/layers.csv",),
     )

@@ -58,14 +58,11 @@ def judge(config: Config, paper: str) -> list[Verdict]:
 
 
 def _judged(case: Case) -> list[Verdict]:
-    claim, label = case.claim, case.config.label
-    if label not in claim.speaks:
-        takes = " or ".join(claim.speaks)
-        return [
-            case.verdict(NOT_TESTABLE, f"takes a configuration labelled {takes}; this one: {label}")
-        ]
+    speaks = case.claim.speaks
+    if case.config.label not in speaks:
+        return [case.verdict(NOT_TESTABLE, f"takes a {' or '.join(speaks)} configuration")]
     try:
-        found = list(TESTS[claim.test](case))
+        found = list(TESTS[case.claim.test](case))
     except Missing as missing:
         return [case.verdict(NOT_TESTABLE, str(missing))]
     return found or [case.verdict(NOT_TESTABLE, "the results hold nothing to test it on")]
