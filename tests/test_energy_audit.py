@@ -10,7 +10,7 @@ import pytest
 from helpers import SMALL
 
 from derainbench.audit import energy
-from derainbench.audit.energy import Account, energies, prices, savings, sensitivity
+from derainbench.audit.energy import Account, energies, prices, savings
 from derainbench.energy import account
 from derainbench.energy.scenarios import DEFAULT_COSTS, Work, cost_tables, scenarios
 from derainbench.report.energy import over_seeds, saving_text
@@ -232,8 +232,11 @@ def small_networks(monkeypatch):
     monkeypatch.setattr(energy, "MAC_TO_AC", (1, 10))
 
 
-def test_sensitivity_by_hand(small_networks):
-    table = sensitivity()
+def test_sensitivity_by_hand(small_networks, tmp_path):
+    file = tmp_path / "new" / "sensitivity.csv"
+    energy.write_sensitivity(file)
+    assert file.with_name("sensitivity.csv.provenance.json").is_file()
+    table = pd.read_csv(file)
     assert {varied: len(rows) for varied, rows in table.groupby("varied")} == {
         "time steps": 2 * 4 * 2,
         "size": 2 * 4 * 2,

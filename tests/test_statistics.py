@@ -12,6 +12,7 @@ from derainbench.audit.statistics import (
     equivalence,
     holm,
     mean_interval,
+    mean_intervals,
     ratio_interval,
     seeds_p,
     spread,
@@ -215,3 +216,12 @@ def test_seeds_are_told_from_networks_by_students_test():
     assert seeds_p([21], [19.9, 20.0, 20.1]) == pytest.approx(by_hand)
     assert math.isnan(seeds_p([21], [20]))
     assert seeds_p([21, 21], [20, 20]) == 0 and seeds_p([1, 1], [1]) == 1
+
+
+def test_many_intervals_at_once_are_those_one_by_one():
+    rng = np.random.default_rng(3)
+    samples = [rng.normal(size=8) * 10.0**k for k in range(-6, 7, 3)] + [rng.normal(5, 1, 3)]
+    samples += [[2.0, 2.0, 2.0], [0.0, 0.0], [1.0], [], [1.0, math.nan, 3.0, math.inf]]
+    one_by_one = np.array([mean_interval(sample) for sample in samples])
+    np.testing.assert_allclose(mean_intervals(samples), one_by_one, rtol=1e-9)
+    assert mean_intervals([]).shape == (0, 2)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from derainbench import models, provenance, sources
-from derainbench.audit.statistics import mean_interval
+from derainbench.audit.statistics import mean_intervals
 from derainbench.config import Config
 from derainbench.energy import account
 from derainbench.energy.scenarios import (
@@ -163,15 +163,14 @@ def energies(accounts: list[Account]) -> pd.DataFrame:
     ``mj_per_megapixel``, ``fixed_mj`` and ``slope_mj`` (energy = fixed + slope * firing rate) and
     ``rate``; energies at the measured firing rate are empty where it is not known.
     """
-    rows = []
+    rows, samples = [], []
     for of in accounts:
         for options in _options(of):
             if options["reuse"] and not of.spiking:
                 continue
             found = _priced(of, options)
-            values = [p.energy for p in found]
-            low, high = mean_interval(values)
-            mean = _mean(values)
+            samples.append([p.energy for p in found])
+            mean = _mean(samples[-1])
             rows.append(
                 {
                     **_names(of),
@@ -179,15 +178,17 @@ def energies(accounts: list[Account]) -> pd.DataFrame:
                     "images": len(of.images) if of.source == "measured" else 0,
                     **options,
                     "mj": mean,
-                    "low_mj": low,
-                    "high_mj": high,
+                    "low_mj": math.nan,  # below, for all at once
+                    "high_mj": math.nan,
                     "mj_per_megapixel": mean / (of.size**2 / 1e6),
                     "fixed_mj": _mean([p.fixed for p in found]),
                     "slope_mj": _mean([p.slope for p in found]),
                     "rate": _mean([p.rate for p in found]),
                 }
             )
-    return pd.DataFrame(rows).dropna(subset=["fixed_mj"])
+    table = pd.DataFrame(rows)
+    table[["low_mj", "high_mj"]] = mean_intervals(samples)
+    return table.dropna(subset=["fixed_mj"])
 
 
 def _names(of: Account) -> dict[str, str]:
@@ -213,15 +214,19 @@ def savings(accounts: list[Account]) -> pd.DataFrame:
     its energy that no firing rate changes as a share of the rival's whole energy: 1 or more proves
     that there is no break-even.
     """
-    rows = []
+    rows, samples = [], []
     for of in (a for a in accounts if a.spiking):
         for rival in _rivals(of, accounts):
             for options in _options(of):
                 narrow = cost_tables()[options["costs"]].narrow
                 if rival.bits is not None and not narrow:
                     continue  # the table has no price for products of few bits
-                rows.append(_saving(of, rival, options))
-    return pd.DataFrame(rows).dropna(subset=["fixed_share"])
+                row, shares = _saving(of, rival, options)
+                rows.append(row)
+                samples.append(shares)
+    table = pd.DataFrame(rows)
+    table[["low", "high"]] = mean_intervals(samples)
+    return table.dropna(subset=["fixed_share"])
 
 
 def _rivals(of: Account, accounts: list[Account]) -> Iterator[Account]:
@@ -239,13 +244,13 @@ def _rivals(of: Account, accounts: list[Account]) -> Iterator[Account]:
             yield replace(rival, bits=bits, title=f"{rival.title}, {bits} bits")
 
 
-def _saving(of: Account, rival: Account, options: dict) -> dict:
+def _saving(of: Account, rival: Account, options: dict) -> tuple[dict, list[float]]:
+    """A row of :func:`savings`, its interval still open, and what is saved on every image."""
     own, others = _priced(of, options), _priced(rival, options)
     shares = [1 - p.energy / q.energy for p, q in zip(own, others, strict=True)]
-    low, high = mean_interval(shares)
     ours = Price(_mean([p.fixed for p in own]), _mean([p.slope for p in own]), math.nan)
     theirs = _mean([q.energy for q in others])
-    return {
+    row = {
         **_names(of),
         "rival": rival.name,
         "rival_title": rival.title,
@@ -253,12 +258,13 @@ def _saving(of: Account, rival: Account, options: dict) -> dict:
         "images": len(of.images) if of.source == "measured" else 0,
         **options,
         "saving": _mean(shares),
-        "low": low,
-        "high": high,
+        "low": math.nan,
+        "high": math.nan,
         "rate": _mean([p.rate for p in own]),
         "break_even_rate": ours.rate_for(theirs),
         "fixed_share": ours.fixed / theirs,
     }
+    return row, shares
 
 
 def sensitivity(model: str = "esdnet", rival: str = TWIN) -> pd.DataFrame:
@@ -301,17 +307,23 @@ def sensitivity(model: str = "esdnet", rival: str = TWIN) -> pd.DataFrame:
 
 
 def write(config: Config, out: Path) -> None:
-    """Writes ``energy.csv``, ``savings.csv`` and ``sensitivity.csv``, all or nothing.
+    """Writes ``energy.csv`` and ``savings.csv``, all or nothing.
 
     Raises:
         BenchError: if an account is missing.
     """
     accounts = measured(config) + structural(Path(config.results) / "structure")
     with staged_folder(out) as stage:
-        for name, table in (
-            ("energy", energies(accounts)),
-            ("savings", savings(accounts)),
-            ("sensitivity", sensitivity()),
-        ):
-            write_text(stage / f"{name}.csv", table.to_csv(index=False, float_format="%.9g"))
+        for name, table in (("energy", energies(accounts)), ("savings", savings(accounts))):
+            write_text(stage / f"{name}.csv", _csv(table))
         provenance.write_record(stage / "energy.csv", settings={"configuration": config.name})
+
+
+def write_sensitivity(out: Path) -> None:
+    """Writes the table of :func:`sensitivity`: the full-size network is run many times."""
+    write_text(out, _csv(sensitivity()))
+    provenance.write_record(out)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, float_format="%.9g")

@@ -170,3 +170,13 @@ def scenarios(config: ResolvedConfig, out: Out) -> None:
     from derainbench.config import load
 
     write(load(config), out)
+
+
+@app.command()
+def sensitivity(
+    out: Annotated[Path, typer.Option("--out", help="CSV file to write.")],
+) -> None:
+    """How full-size ESDNet's break-even moves with T, image size and costs: a CSV table."""
+    from derainbench.audit.energy import write_sensitivity
+
+    write_sensitivity(out)

@@ -82,7 +82,7 @@ rule scenarios:
         [f"{RESULTS}/energy/{run}/{variant}/energy.json" for run, variant in VARIANTS],
         config=f"{RESULTS}/config.json",
     output:
-        multiext(f"{RESULTS}/scenarios/", "energy.csv", "savings.csv", "sensitivity.csv"),
+        multiext(f"{RESULTS}/scenarios/", "energy.csv", "savings.csv"),
     log:
         f"{RESULTS}/logs/scenarios.log",
     benchmark:
@@ -97,6 +97,25 @@ rule scenarios:
     shell:
         "python -m derainbench scenarios --config {input.config} --out {params.folder}"
         " > {log} 2>&1"
+
+
+# How the full-size verdict moves with time steps, image size and costs, no training needed.
+rule sensitivity:
+    input:
+        code("scenarios"),
+    output:
+        f"{RESULTS}/scenarios/sensitivity.csv",
+    log:
+        f"{RESULTS}/logs/sensitivity.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/sensitivity.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    shell:
+        "python -m derainbench sensitivity --out {output} > {log} 2>&1"
 
 
 # spikingjelly's energy estimators beside our account, on small crops: they look at every value.

@@ -246,6 +246,7 @@ rule page:
         COUNTS,
         rules.audit.output,
         rules.scenarios.output,
+        rules.sensitivity.output,
         rules.tables.output,
         rules.figures.output,
         rules.energy_figures.output,
