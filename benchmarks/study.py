@@ -150,12 +150,13 @@ def _ablations(study: Study) -> tuple[str, int, int]:
 
 
 def _rain(study: Study) -> str:
-    found = []
+    found, verdicts = [], []
     for run in (OWN, LONGER[OWN]):
         for seed in study.config["runs"][run]["train"]["seeds"]:
             file = study.results / "spikes" / run / f"seed-{seed}" / "spikes.json"
             content = json.loads(file.read_text("utf-8"))["comparisons"]["counterpart"]
             whole, depths = content["by_neuron"], content["depths"]
+            verdicts.append(whole["verdict"])
             found.append(
                 {
                     "Network": f"{study.training(run)['epochs']} epochs, seed {seed}",
@@ -167,7 +168,13 @@ def _rain(study: Study) -> str:
                     f"/ {depths['undecided']}",
                 }
             )
-    return _markdown(found)
+    counts = {word: verdicts.count(word) for word in ("higher", "lower", "undecided")}
+    told = "the answer depends on the seed" if max(counts.values()) < len(verdicts) else "all agree"
+    return (
+        f"{_markdown(found)}\n\nOf {len(verdicts)} trainings the rate at rain is higher in "
+        f"{counts['higher']}, lower in {counts['lower']} and not told apart in "
+        f"{counts['undecided']}: {told}."
+    )
 
 
 def _savings(study: Study) -> str:

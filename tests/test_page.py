@@ -128,6 +128,8 @@ def test_without_energy_the_scores_stay(made):
 
 def test_without_rated_photographs_the_page_says_so(made):
     page, _ = made(without=("rated",))
+    section = page.split('id="realrain"')[1].split("</section>")[0]
+    assert "missing: rated/esdnet/seed-1234/photographs.csv" in section and "Empty" not in section
     assert "missing: rated/esdnet/seed-1234/photographs.csv; made by `derainbench rate`" in lacks(
         page
     )

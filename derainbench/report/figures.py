@@ -11,6 +11,7 @@ import pandas as pd
 from adjustText import adjust_text
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from derainbench import provenance, published
@@ -101,8 +102,14 @@ def _label(axes: Axes, points: pd.DataFrame) -> None:
     ]
     offsets = np.where(below, -1.6, 1.6) * radii
     starts = centres + np.stack((np.zeros_like(offsets), offsets), axis=1)
+    # A white rim: neither grid nor leaders strike a name through.
+    readable = {
+        "ha": "center",
+        "va": "center",
+        "path_effects": [withStroke(linewidth=3, foreground="w")],
+    }
     texts = [
-        axes.text(*axes.transData.inverted().transform(start), title, ha="center", va="center")
+        axes.text(*axes.transData.inverted().transform(start), title, **readable)
         for start, title in zip(starts, points["title"], strict=True)
     ]
     adjust_text(

@@ -32,7 +32,7 @@ HOW = {
     "selection-leak": "the epoch chosen on the test split against the one chosen on validation",
     "library": "the signature of the installed release against the authors' call",
 }
-MOST_LINES = 6  # of one claim on the first screen; more readings are put together by verdict
+MOST_LINES = 4  # of one claim on the first screen; more readings are put together by verdict
 SCENARIO = re.compile(r"scenario \((\w+)\): (.*?)(, against|$)")
 
 

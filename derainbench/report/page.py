@@ -129,6 +129,10 @@ class Page:
                 lost = self.uncounted if name in COUNTS else self.unscored
                 found.append(Part(name, None, "; ".join(lost), None))
                 continue
+            if name in REAL_RAIN and self.config.real_rain() and not config.real_rain():
+                lost = [line for line in self.unscored if line.startswith("missing: rated/")]
+                found.append(Part(name, None, "; ".join(lost), None))
+                continue
             file = self.results / "tables" / f"{name}.csv"
             found.append(self.part(name, partial(BUILDERS[name], config), file))
         return found
