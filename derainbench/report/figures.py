@@ -56,7 +56,8 @@ def pareto(config: Config) -> Figure:
     points = pd.concat([measured, published], ignore_index=True)
     images = _images(config)
     per_gmac = LARGEST_AREA / points["gmacs_256"].max()
-    figure, axes = plt.subplots(figsize=(5.6, 3.9))
+    # Every name beyond six wants room of its own.
+    figure, axes = plt.subplots(figsize=(5.6, 3.9 + 0.25 * max(0, len(points) - 6)))
     axes.set_xscale("log")
     points["area"] = (points["gmacs_256"] * per_gmac).fillna(UNKNOWN_AREA)
     colours = iter(palette(len(measured)))
