@@ -327,3 +327,14 @@ def test_paper_shows_what_is_folded_and_the_static_figures(opened):
     page.set_viewport_size({"width": 688, "height": 1000})  # A4 within its margins
     assert page.evaluate("document.documentElement.scrollWidth") == 688  # else print is shrunk
     assert len(page.pdf(format="A4")) > 100_000
+
+
+def test_a_long_reading_leaves_its_verdict_on_a_phones_screen(opened):
+    page = opened("phone")
+    page.evaluate(
+        "document.querySelector('.claim .reading').textContent = 'a network, 12 epochs, on Rain200H'"
+    )
+    edges = page.evaluate(
+        "[...document.querySelectorAll('.claim > summary .chip')].map(c => c.getBoundingClientRect().right)"
+    )
+    assert len(edges) > 10 and max(edges) <= SIZES["phone"][0]
