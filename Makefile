@@ -18,12 +18,15 @@ check: reproduce ## the same, held to results/reference/smoke: names each drift 
 real: .venv/.installed ## the same on real images: see config/real.yaml
 	@$(RUN) snakemake --cores all --configfile config/real.yaml
 
-test: .venv/.installed ## the tests
-	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
+test: .venv/.installed ## the tests, and how much of the code they run
+	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --cov --cov-report=
+	@echo "coverage: $$($(RUN) python -m coverage report --format=total) % of the lines, jobs of the workflow apart"
 
-lint: .venv/.installed ## ruff, snakefmt, snakemake --lint
+lint: .venv/.installed ## ruff, import-linter, mypy, snakefmt, snakemake --lint
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
+	$(RUN) lint-imports
+	$(RUN) mypy
 	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint
 

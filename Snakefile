@@ -22,4 +22,4 @@ include: "workflow/rules/check.smk"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/report/index.html",
+        FILES.page,

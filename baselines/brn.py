@@ -9,10 +9,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from baselines.registry import ModelCard
-
-MODELS = ("brn",)
-
 BACKGROUND, RAIN = "", "_r"  # suffixes of the branches' layers
 # The rain branch owns five residual units too, but its last two never run: the weights hold them.
 UNITS_RUN = {BACKGROUND: 5, RAIN: 3}
@@ -100,14 +96,3 @@ class BRN(nn.Module):
         for i in range(1, UNITS_RUN[branch] + 1):
             x = torch.relu(layer(f"res_conv{i}")(x) + x)
         return layer("conv")(x), hidden, cell
-
-
-CARDS = [
-    ModelCard(
-        name="brn",
-        title="BRN",
-        build=BRN,
-        max_pixels=8_900_000,  # 1780 bytes per pixel
-        quantise="truncate",  # the official script writes uint8(255 * clamp(y)) without rounding
-    )
-]

@@ -11,10 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from baselines.registry import ModelCard
-
-MODELS = ("ddn",)
-
 FILTER_RADIUS = 15
 FILTER_EPS = 1.0  # of the guided filter, for images in [0,1]
 
@@ -94,13 +90,3 @@ class DDN(nn.Module):
         for first, second in zip(self.layer2[::2], self.layer2[1::2], strict=True):
             x = x + second(first(x))
         return image + self.layer3(x)
-
-
-CARDS = [
-    ModelCard(
-        name="ddn",
-        title="DDN",
-        build=DDN,
-        max_pixels=62_000_000,  # 256 bytes per pixel
-    )
-]

@@ -11,10 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from baselines.registry import ModelCard
 from baselines.restormer import MDTA, TransformerBlock, TransformerUNet, check_block
-
-MODELS = ("drsformer", "drsformer_nomefc")
 
 SHARES = ((1, 2), (2, 3), (3, 4), (4, 5))  # of the keys that each attention map keeps
 STEPS = 4  # mixtures of experts, one after the other
@@ -209,17 +206,3 @@ class DRSformerNoMEFC(DRSformer):
     """DRSformer without mixtures of experts, as its authors use it on Rain200L and SPA-Data."""
 
     compensated = False
-
-
-def _card(title: str, build: type[DRSformer]) -> ModelCard:
-    return ModelCard(
-        name=MODELS[0] if build.compensated else MODELS[1],
-        title=title,
-        build=build,
-        size_multiple=build.size_multiple,
-        padding="reflect",
-        max_pixels=1_100_000,  # 14300 bytes per pixel
-    )
-
-
-CARDS = [_card("DRSformer", DRSformer), _card("DRSformer w/o MEFC", DRSformerNoMEFC)]

@@ -11,10 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from baselines.registry import ModelCard
-
-MODELS = ("efficientderain",)
-
 COLOURS = 3
 KERNEL = 3
 DILATIONS = (1, 2, 3, 4)
@@ -108,15 +104,3 @@ class EfficientDerain(nn.Module):
         for block in (self.conv6, self.conv7, self.conv8):
             x = block(torch.cat((skips.pop(), _upsample(x)), dim=1))
         return self.outc(_upsample(x)).unflatten(1, (COLOURS, KERNEL**2))
-
-
-CARDS = [
-    ModelCard(
-        name="efficientderain",
-        title="EfficientDeRain",
-        build=EfficientDerain,
-        size_multiple=MULTIPLE,
-        max_pixels=18_000_000,  # 865 bytes per pixel
-        quantise="truncate",  # the official script converts 255 * y to uint8 without rounding
-    )
-]

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from baselines.registry import ESDNET_TILING, ModelCard
 from esdnet.network import DerainingUNet
 from esdnet.operators import AnalogOperators
-
-MODELS = ("esdnet-ann",)
 
 
 class ESDNetANN(DerainingUNet):
@@ -38,16 +35,3 @@ class ESDNetANN(DerainingUNet):
             refine=refine,
             shortcut=shortcut,
         )
-
-
-CARDS = [
-    ModelCard(
-        name="esdnet-ann",
-        title="ESDNet-ANN",
-        build=ESDNetANN,
-        size_multiple=ESDNetANN.size_multiple,
-        inference="tiled",
-        tiling=ESDNET_TILING,
-        max_pixels=6_200_000,  # 2550 bytes per pixel
-    )
-]

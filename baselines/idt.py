@@ -12,10 +12,6 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
-from baselines.registry import ModelCard, Tiling
-
-MODELS = ("idt",)
-
 SIDE = 128  # of the images; positions of the spatial attention are learned for it
 LEVELS = 4
 DROP_PATH = 0.1
@@ -279,17 +275,3 @@ class IDT(nn.Module):
             x = torch.cat((getattr(self, f"upsample_{i}")(x), skips.pop()), dim=1)
             x = getattr(self, f"decoderlayer_{i}")(x)
         return image + self.output_proj(x)
-
-
-CARDS = [
-    ModelCard(
-        name="idt",
-        title="IDT",
-        build=IDT,
-        size_multiple=SIDE,
-        fixed_size=SIDE,
-        inference="tiled",
-        tiling=Tiling(side=SIDE, overlap=20, blend="distance", exact=True),
-        max_pixels=SIDE**2,
-    )
-]

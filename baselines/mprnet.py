@@ -11,10 +11,6 @@ from functools import partial
 import torch
 from torch import nn
 
-from baselines.registry import ModelCard
-
-MODELS = ("mprnet",)
-
 LEVELS = 3
 HEIGHT, WIDTH = 2, 3  # axes along which an image is cut
 
@@ -281,15 +277,3 @@ class MPRNet(nn.Module):
         x = self.concat23(torch.cat((self.shallow_feat3(image), attended), dim=1))
         third = self.tail(self.stage3_orsnet(x, encoded, decoded)) + image
         return [_join(first, HEIGHT), second, third]
-
-
-CARDS = [
-    ModelCard(
-        name="mprnet",
-        title="MPRNet",
-        build=MPRNet,
-        size_multiple=MPRNet.size_multiple,
-        padding="reflect",
-        max_pixels=7_000_000,  # 2270 bytes per pixel
-    )
-]

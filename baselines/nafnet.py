@@ -13,10 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from baselines.registry import ModelCard
-
-MODELS = ("nafnet",)
-
 
 class ChannelNorm(nn.Module):
     """Layer normalisation of [N,C,H,W] over the channels of each pixel."""
@@ -126,14 +122,3 @@ class NAFNet(nn.Module):
         for decoder, up in zip(self.decoders, self.ups, strict=True):
             x = decoder(up(x) + skips.pop())
         return (self.ending(x) + padded)[..., :height, :width]
-
-
-CARDS = [
-    ModelCard(
-        name="nafnet",
-        title="NAFNet",
-        build=NAFNet,
-        padding="reflect",
-        max_pixels=18_000_000,  # 850 bytes per pixel
-    )
-]

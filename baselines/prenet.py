@@ -9,10 +9,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from baselines.registry import ModelCard
-
-MODELS = ("prenet", "prenet_r", "prn", "prn_r")
-
 CHANNELS = 32
 RESIDUAL_BLOCKS = 5
 
@@ -88,25 +84,3 @@ class ProgressiveNet(nn.Module):
             estimate = self.conv(x) + image
             estimates.append(estimate)
         return estimates
-
-
-def _card(title: str, *, recurrent: bool, share_blocks: bool) -> ModelCard:
-    def build(recurrent_iter: int = 6) -> ProgressiveNet:
-        return ProgressiveNet(recurrent_iter, recurrent=recurrent, share_blocks=share_blocks)
-
-    return ModelCard(
-        name=title.lower(),
-        title=title,
-        build=build,
-        # 1340 bytes per pixel with, 700 without recurrence
-        max_pixels=11_000_000 if recurrent else 22_000_000,
-        quantise="truncate",  # the official script writes uint8(255 * clamp(y)) without rounding
-    )
-
-
-CARDS = [
-    _card("PReNet", recurrent=True, share_blocks=False),
-    _card("PReNet_r", recurrent=True, share_blocks=True),
-    _card("PRN", recurrent=False, share_blocks=False),
-    _card("PRN_r", recurrent=False, share_blocks=True),
-]

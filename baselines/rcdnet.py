@@ -13,10 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from baselines.registry import ModelCard
-
-MODELS = ("rcdnet", "rcdnet_simple")
-
 RANGE = 255.0  # the networks compute in [0,255]
 KERNEL = 9  # side of the rain kernels
 SCALE = 0.1  # rain kernels and step sizes are stored ten times as large as they are used
@@ -240,14 +236,3 @@ class RCDNetSimple(RainDictionaryNet):
                 (None, *self.etaM_S), self.etaB_S, self.proxNet_M_S, self.proxNet_B_S, strict=True
             ),
         )
-
-
-def _card(name: str, title: str, network: type[RainDictionaryNet]) -> ModelCard:
-    # 3620 bytes per pixel
-    return ModelCard(name=name, title=title, build=network, max_pixels=4_400_000)
-
-
-CARDS = [
-    _card("rcdnet", "RCDNet", RCDNet),
-    _card("rcdnet_simple", "RCDNet (simple)", RCDNetSimple),
-]

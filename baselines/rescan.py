@@ -9,10 +9,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from baselines.registry import ModelCard
-
-MODELS = ("rescan", "rescan_lstm")
-
 SE_REDUCTION = 4
 LEAK = 0.2
 
@@ -172,10 +168,3 @@ class RESCANLSTM(RESCAN):
     """RESCAN with LSTM units."""
 
     layer = LSTMLayer
-
-
-CARDS = [
-    # 1090 bytes per pixel, and 1860
-    ModelCard(name="rescan", title="RESCAN", build=RESCAN, max_pixels=14_000_000),
-    ModelCard(name="rescan_lstm", title="RESCAN (LSTM)", build=RESCANLSTM, max_pixels=8_600_000),
-]

@@ -12,10 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from baselines.registry import ModelCard
-
-MODELS = ("restormer",)
-
 LEVELS = 4  # scales, the latent one included
 NORMS = ("WithBias", "BiasFree")
 
@@ -279,15 +275,3 @@ class Restormer(TransformerUNet):
             refinement=refinement,
             dual_pixel_task=dual_pixel_task,
         )
-
-
-CARDS = [
-    ModelCard(
-        name="restormer",
-        title="Restormer",
-        build=Restormer,
-        size_multiple=Restormer.size_multiple,
-        padding="reflect",
-        max_pixels=2_600_000,  # 6130 bytes per pixel
-    )
-]

@@ -11,10 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from baselines.registry import ModelCard
-
-MODELS = ("spdnet",)
-
 RANGE = 255.0  # the network computes in [0,255]
 LEVELS = (1, 2, 3)
 HAAR = 0.5**0.5
@@ -282,13 +278,3 @@ class SPDNet(nn.Module):
         x3 = self.sub3(self.ag2(torch.cat((x2, x1, x0), dim=1)), self.res_extra3(estimate2))
         estimate3 = self.output3(self.ag_en(torch.cat((x3, x2, x1), dim=1)))
         return [estimate1, estimate2, estimate3]
-
-
-CARDS = [
-    ModelCard(
-        name="spdnet",
-        title="SPDNet",
-        build=SPDNet,
-        max_pixels=6_000_000,  # 2650 bytes per pixel
-    )
-]

@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import torch
 from torch import nn
-
-from baselines.registry import ModelCard
-
-MODELS = ("uformer_b", "uformer_s")
 
 LEVELS = 4
 HEADS = (1, 2, 4, 8, 16, 16, 8, 4, 2)
@@ -277,17 +272,3 @@ class Uformer(nn.Module):
             x = torch.cat((getattr(self, f"upsample_{i}")(x), skips.pop()), dim=1)
             x = getattr(self, f"decoderlayer_{i}")(x)
         return image + self.output_proj(x)
-
-
-def _card(size: str, depths: tuple[int, ...]) -> ModelCard:
-    return ModelCard(
-        name=f"uformer_{size.lower()}",
-        title=f"Uformer-{size}",
-        build=partial(Uformer, depths=depths),
-        size_multiple=128,
-        padding="square",
-        max_pixels=3_100_000,  # 5120 bytes per pixel
-    )
-
-
-CARDS = [_card("B", (1, 2, 8, 8, 2, 8, 8, 2, 1)), _card("S", (2,) * 9)]

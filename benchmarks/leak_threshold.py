@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageEnhance
 
-from derainbench import provenance
 from derainbench.data.images import image_files, read_rgb
 from derainbench.data.leaks import NEAR
 from derainbench.data.pixels import HASH_SIDE, perceptual_hashes
-from derainbench.files import digest_of, write_text
+from derainbench.foundation import provenance
+from derainbench.foundation.files import digest_of, write_text
 
 OUT = Path(__file__).resolve().parent.parent / "results" / "reference" / "leaks"
 

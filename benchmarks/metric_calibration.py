@@ -17,10 +17,11 @@ import pandas as pd
 import pyiqa
 import torch
 
-from derainbench import provenance
 from derainbench.data.images import read_rgb
-from derainbench.evaluation.protocols import PROTOCOLS, score
-from derainbench.files import write_text
+from derainbench.foundation import provenance
+from derainbench.foundation.files import write_text
+from derainbench.metrics.full_reference import score
+from derainbench.metrics.protocols import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "results" / "reference" / "metrics"

@@ -18,10 +18,11 @@ import pandas as pd
 import torch
 from networks import NETWORKS, fill
 
-from derainbench import provenance
-from derainbench.energy.account import structure
-from derainbench.files import write_text
-from esdnet import ESDNet, load_checkpoint
+from derainbench.energy.structure import structure
+from derainbench.foundation import provenance
+from derainbench.foundation.files import write_text
+from derainbench.models.weights import load_weights
+from esdnet import ESDNet
 
 ROOT = Path(__file__).resolve().parent.parent
 CSV = ROOT / "results" / "reference" / "models" / "calibration.csv"
@@ -72,7 +73,7 @@ def esdnet(folder: Path) -> dict[str, Any]:
     full = json.loads((folder / "full_manifest.json").read_text())
     golden = np.load(folder / "open" / "case.npz")
     model = ESDNet(**case["constructor"])
-    load_checkpoint(model, folder / "open" / "weights.safetensors")
+    load_weights(model, folder / "open" / "weights.safetensors")
     single = _worst(model.eval()(torch.from_numpy(golden["x"])), golden["y_eval"])
     counts = structure("esdnet", {}).totals(256)
     return {

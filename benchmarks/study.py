@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from derainbench.files import write_text
+from derainbench.foundation.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "reference" / "real"

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from derainbench.audit import drift, tolerances
+from derainbench.audit import drift
+from derainbench.catalog import tolerances
 
 
 def main(first: Path, second: Path) -> None:
@@ -26,7 +27,7 @@ def main(first: Path, second: Path) -> None:
         rule = rules.rule(file.file)
         for key in file.matched:
             for column in file.columns:
-                cells = file.reference[key][column], file.found[key][column]
+                cells = file.reference_rows[key][column], file.result_rows[key][column]
                 name = rules.name_of(rule, column) or "exact"
                 a, b = map(tolerances.numbers, cells)
                 if len(a) != len(b) or (not a and cells[0] != cells[1]):

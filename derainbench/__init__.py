@@ -1,3 +1,3 @@
-"""The harness of the ESDNet reproducibility benchmark."""
+"""The harness of a reproducibility benchmark for spiking deraining networks; it names no paper."""
 
 __version__ = "0.1.0"

@@ -5,6 +5,5 @@
 """
 
 from esdnet.network import ESDNet
-from esdnet.weights import load_checkpoint
 
-__all__ = ["ESDNet", "load_checkpoint"]
+__all__ = ["ESDNet"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from derainbench.models.construction import build
+from derainbench.models.weights import weight_metadata
+
 # Before torch is imported: parallel test processes must not fight over the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -17,8 +20,6 @@ import torch
 from bad_server import BadServer, serving, stand_in_for_google
 from helpers import Done, noise, save
 from safetensors.torch import save_file
-
-from derainbench import models
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +69,8 @@ def prn_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "prn_r.safetensors"
     kwargs = {"recurrent_iter": 1}
     torch.manual_seed(0)
-    state = models.build("prn_r", **kwargs).state_dict()
-    save_file(state, path, metadata=models.metadata_of({"model": "prn_r", "kwargs": kwargs}))
+    state = build("prn_r", **kwargs).state_dict()
+    save_file(state, path, metadata=weight_metadata({"model": "prn_r", "kwargs": kwargs}))
     return path
 
 

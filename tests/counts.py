@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from derainbench.energy.counting import LayerCount, OperationCounter, OtherCount, _nondeterministic
+from derainbench.energy.counter import OperationCounter
+from derainbench.energy.forward_pass import nondeterministic_algorithms
+from derainbench.energy.records import LayerCount, OtherCount
 
 
 def only(records: Sequence[Any]) -> Any:
@@ -20,6 +22,10 @@ def only(records: Sequence[Any]) -> Any:
 def counted_on_paper(model: nn.Module, *shape: int) -> tuple[list[LayerCount], list[OtherCount]]:
     """What a model's structure is for an input that need not be an image."""
     model = model.to("meta").eval()
-    with torch.no_grad(), _nondeterministic(), OperationCounter(model, measure=False) as counter:
+    with (
+        torch.no_grad(),
+        nondeterministic_algorithms(),
+        OperationCounter(model, measure=False) as counter,
+    ):
         model(torch.empty(shape, device="meta"))
     return counter.counts, counter.others

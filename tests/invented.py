@@ -12,7 +12,8 @@ import pandas as pd
 from helpers import ROOT, noise, read_json, save
 from scipy.ndimage import gaussian_filter
 
-from derainbench import config
+from derainbench.config.schema import Config, parse
+from derainbench.models.construction import constructor_arguments
 
 REFERENCE = ROOT / "results" / "reference" / "smoke"
 PARTS = ("audit", "crosscheck", "data", "energy", "estimators", "figures", "leaks", "runs")
@@ -20,7 +21,7 @@ PARTS += ("scenarios", "scores", "structure", "tables")
 PHOTOS = ("a.png", "b.png")
 
 
-def results(folder: Path, parts: tuple[str, ...] = PARTS) -> config.Config:
+def results(folder: Path, parts: tuple[str, ...] = PARTS) -> Config:
     """Lays ``results/smoke`` out below a folder, which must be the working directory.
 
     Args:
@@ -34,7 +35,7 @@ def results(folder: Path, parts: tuple[str, ...] = PARTS) -> config.Config:
         "photographs": {"kind": "folder", "paired": False},
     }
     values["runs"]["esdnet"]["test"] += ["Rain200H", "photographs"]
-    found = config.parse(values, "invented")
+    found = parse(values, "invented")
     out = folder / found.results
     for part in parts:
         shutil.copytree(REFERENCE / part, out / part, copy_function=shutil.copyfile)
@@ -46,10 +47,12 @@ def results(folder: Path, parts: tuple[str, ...] = PARTS) -> config.Config:
             save(out / "data" / name / "sheet.png", _photo(300, 400, 1))
     if "audit" in parts:
         _paper(out)
+    if "structure" in parts:
+        _structure(out / "structure")
     return found
 
 
-def _scores(found: config.Config, folder: Path, out: Path) -> None:
+def _scores(found: Config, folder: Path, out: Path) -> None:
     own = out / "scores" / "esdnet" / "seed-1234"
     shutil.copytree(own / "synthetic-heavy", own / "Rain200H", copy_function=shutil.copyfile)
     names = pd.read_csv(own / "synthetic-heavy" / "per_image.csv")["image"].unique()
@@ -80,8 +83,8 @@ def _photo(height: int, width: int, seed: int) -> np.ndarray:
 
 
 def _paper(out: Path) -> None:
-    folder = out / "paper"
-    folder.mkdir()
+    folder = out / "papers" / "esdnet"
+    folder.mkdir(parents=True)
     (folder / "table-1.md").write_text("Scores.\n\n| Method | Text |\n|:--|:--|\n| A | x \\| y |\n")
     shutil.copyfile(out / "figures" / "pareto.svg", folder / "figure-1.svg")
     facts = {
@@ -90,3 +93,17 @@ def _paper(out: Path) -> None:
         "figure-1": {"title": "Pareto", "files": ["figure-1.svg"], "caption": "PSNR by size."},
     }
     (folder / "paper.json").write_text(json.dumps({"artefacts": facts}))
+
+
+def _structure(folder: Path) -> None:
+    """What the reference leaves out: layers of two networks, and constructor arguments."""
+    macs = {("esdnet", "spikes"): 332.79e9, ("esdnet", "analog"): 159.51e9}
+    macs |= {("esdnet-ann", "unmeasured"): 128.30e9}
+    layers = [
+        {"model": model, "layer": kind, "role": "layer", "input": kind, "macs": number}
+        for (model, kind), number in macs.items()
+    ]
+    pd.DataFrame(layers).to_csv(folder / "layers.csv", index=False)
+    names = ("esdnet", "esdnet-ann", "prenet_r", "rescan", "nafnet")
+    arguments = {name: constructor_arguments(name, {}) for name in names}
+    (folder / "arguments.json").write_text(json.dumps(arguments))

@@ -86,8 +86,9 @@ def launching(home: Path) -> Iterator[Launcher]:
 
 def main() -> None:
     import derainbench.cli  # noqa: F401
-    from derainbench import provenance
-    from derainbench.data.acquire import verify
+    from derainbench.data.acquisition import acquire  # noqa: F401
+    from derainbench.data.verify import verify
+    from derainbench.foundation import provenance
 
     # What every call would import and find out anew.
     versions = provenance.package_versions()
@@ -118,7 +119,8 @@ def main() -> None:
 
 def _child(entry: dict[str, Any], call: Call, outputs: list[str]) -> None:
     from derainbench import cli
-    from derainbench.data import catalogue, download
+    from derainbench.catalog import dataset_entries
+    from derainbench.data.acquisition import download
 
     try:
         files = [os.open(path, os.O_CREAT | os.O_WRONLY) for path in outputs]
@@ -127,8 +129,8 @@ def _child(entry: dict[str, Any], call: Call, outputs: list[str]) -> None:
         signal.alarm(PATIENCE)
         # A background job of a shell starts with interrupts ignored, and hands that on.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        made = catalogue.DatasetEntry(**entry)
-        catalogue.entries = lambda: {made.name: made}
+        made = dataset_entries.DatasetEntry(**entry)
+        dataset_entries.dataset_entries = lambda: {made.name: made}
         # Downloads of a few kilobytes are to have several moments, too.
         download._CHUNK = 4096
         if call.largest_file:

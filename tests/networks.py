@@ -22,7 +22,7 @@ import torch
 from helpers import SMALL, read_json
 from torch import nn
 
-from derainbench import models
+from derainbench.models.construction import build
 
 STRUCTURE = Path(__file__).with_name("structure.json")
 
@@ -43,7 +43,7 @@ class Network:
     method: str = "forward"
 
     def build(self) -> nn.Module:
-        return models.build(self.model, **self.kwargs)
+        return build(self.model, **self.kwargs)
 
 
 _NAFNET_SIDD = {
@@ -80,7 +80,7 @@ NETWORKS = {
 def small(name: str) -> nn.Module:
     """A small model in eval mode, the same one every time."""
     torch.manual_seed(0)
-    return models.build(name, **SMALL.get(name, {})).eval()
+    return build(name, **SMALL.get(name, {})).eval()
 
 
 def fill(model: nn.Module, name: str, manifest: Mapping[str, Any], fixture: str) -> nn.Module:

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import torch
 
-from derainbench import models
-from derainbench.energy.counting import count
+from derainbench.energy.forward_pass import count_on_image
+from derainbench.models.construction import build
 
 PAIRS = 5
 
@@ -31,17 +31,17 @@ def main(what: str) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     if what == "time":
-        model, image = models.build("esdnet").train(), torch.rand(1, 3, 64, 64)
+        model, image = build("esdnet").train(), torch.rand(1, 3, 64, 64)
         model(image)  # running statistics with which neurons fire
         model.eval()
-        calls = (lambda: model(image)), (lambda: count(model, image))
+        calls = (lambda: model(image)), (lambda: count_on_image(model, image))
         for call in calls:
             call()
         print(json.dumps([[timed(call) for call in calls] for _ in range(PAIRS)]))
         return
-    model, image = models.build("esdnet", dim=16).train(), torch.rand(1, 3, 256, 256)
+    model, image = build("esdnet", dim=16).train(), torch.rand(1, 3, 256, 256)
     if what == "counted":
-        count(model, image)
+        count_on_image(model, image)
     else:
         model(image)
     unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kilobytes elsewhere

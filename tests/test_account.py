@@ -1,6 +1,5 @@
 """The account of a model's work: its structure, and what is measured on images."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -9,18 +8,23 @@ import pytest
 import torch
 from helpers import SMALL, one_line, read_json, tree
 
-from derainbench import models
-from derainbench.energy import account
-from derainbench.energy.account import centre, measure, read, structure, summary
-from derainbench.energy.counting import ANALOG, SILENT, SPIKES, UNKNOWN, UNMEASURED
-from derainbench.errors import BenchError
+from derainbench.catalog.model_cards import model_card
+from derainbench.energy import measurement
+from derainbench.energy import structure as structures
+from derainbench.energy.count_tables import image_totals
+from derainbench.energy.measurement import central_crop, measure
+from derainbench.energy.records import ANALOG, SILENT, SPIKES, UNKNOWN, UNMEASURED
+from derainbench.energy.structure import structure
+from derainbench.foundation.errors import BenchError
+from derainbench.models.construction import build
+from derainbench.results.accounts import read_account
 
 
 def test_centre_is_the_middle_and_must_fit():
     image = np.arange(2 * 7 * 9).reshape(2, 7, 9)
-    assert np.array_equal(centre(image, 5, "a.png"), image[:, 1:6, 2:7])
+    assert np.array_equal(central_crop(image, 5, "a.png"), image[:, 1:6, 2:7])
     with pytest.raises(BenchError) as refused:
-        centre(image, 8, "a.png")
+        central_crop(image, 8, "a.png")
     assert one_line(refused.value).startswith("a.png: 7x9 is smaller than the 8x8")
 
 
@@ -58,7 +62,7 @@ def test_a_structure_is_the_same_every_time():
 
 
 def test_what_takes_squares_of_one_size_is_counted_as_often_as_they_fill_the_image():
-    side = models.card("idt").fixed_size
+    side = model_card("idt").network.fixed_size
     one, four = (structure("idt", SMALL["idt"], size=n * side) for n in (1, 2))
     for amount in ("macs", "reach", "weights", "input_elements", "output_elements"):
         assert (four.layers[amount] == 4 * one.layers[amount]).all(), amount
@@ -93,7 +97,7 @@ def test_a_summary_by_hand():
         ("attention", ANALOG, 70, 70, 50, 0),
     )
     rest = others(("membrane", 40), ("activation", 30), (UNKNOWN, 30))
-    assert summary(layers, rest, spiking=True) == pytest.approx(
+    assert image_totals(layers, rest, spiking=True) == pytest.approx(
         {
             "macs_dense": 4570,
             "macs_analog": 1000,
@@ -110,7 +114,7 @@ def test_a_summary_by_hand():
 
 def test_an_ordinary_network_has_no_spikes():
     layers = table(("layer", ANALOG, 1000, 900, 700, 60), ("layer", SILENT, 500, 500, 0, 30))
-    found = summary(layers, others(("activation", 30)), spiking=False)
+    found = image_totals(layers, others(("activation", 30)), spiking=False)
     assert (found["macs_analog"], found["macs_analog_nonzero"], found["sops"]) == (1500, 700, 0)
     assert math.isnan(found["firing_rate"])
 
@@ -178,23 +182,23 @@ def test_a_size_beyond_the_images_is_refused_and_nothing_left(measured, tmp_path
 
 def test_what_is_written_can_be_read(measured, tmp_path):
     result = measured()
-    facts, layers, others = read(tmp_path / "out")
+    facts, layers, others = read_account(tmp_path / "out")
     assert facts == result
-    found = [summary(of, others, spiking=False) for _, of in layers.groupby("image")]
+    found = [image_totals(of, others, spiking=False) for _, of in layers.groupby("image")]
     assert pd.DataFrame(found).mean()["macs_analog_nonzero"] == pytest.approx(
         result["mean"]["macs_analog_nonzero"]
     )
     assert layers["step_rates"].notna().all() and others["layer"].notna().all()
     (tmp_path / "out" / "others.csv").unlink()
     with pytest.raises(BenchError, match=r"others\.csv: missing; run `derainbench energy`"):
-        read(tmp_path / "out")
+        read_account(tmp_path / "out")
 
 
 def test_without_weights_the_structure_is_written(tmp_path):
     result = measure(
         model_name="esdnet", kwargs=SMALL["esdnet"], size=32, out=tmp_path / "out", device="cpu"
     )
-    facts, layers, _ = read(tmp_path / "out")
+    facts, layers, _ = read_account(tmp_path / "out")
     assert facts == result
     assert (result["images"], result["size"], result["time_steps"]) == (0, [32, 32], 2)
     expected = structure("esdnet", SMALL["esdnet"], size=32)
@@ -208,14 +212,17 @@ def test_without_weights_the_structure_is_written(tmp_path):
 
 def test_a_model_of_one_size_is_measured_square_by_square(paired_set, tmp_path, monkeypatch):
     """What it does on four squares adds up to the structure of an image of that size."""
-    monkeypatch.setattr(account, "TABLE_SIZE", 64)
+    monkeypatch.setattr(measurement, "TABLE_SIZE", 64)
     side = 32
     small = SMALL["uformer_s"] | {"img_size": side}
     torch.manual_seed(0)
-    card = dataclasses.replace(models.card("uformer_s"), fixed_size=side, size_multiple=side)
-    monkeypatch.setattr(models, "card", lambda _: card)
-    model = models.build("uformer_s", **small).eval()
-    monkeypatch.setattr(models, "load", lambda *_: (model, small))
+    card = model_card("uformer_s")
+    network = card.network.model_copy(update={"fixed_size": side, "size_multiple": side})
+    card = card.model_copy(update={"network": network})
+    for module in (measurement, structures):
+        monkeypatch.setattr(module, "model_card", lambda _: card)
+    model = build("uformer_s", **small).eval()
+    monkeypatch.setattr(measurement, "load_model", lambda *_: (model, small))
     split = paired_set(splits={"test": 1}, size=(64, 72)) / "test"
     (tmp_path / "w").touch()
     measure(
@@ -226,7 +233,7 @@ def test_a_model_of_one_size_is_measured_square_by_square(paired_set, tmp_path, 
         size=64,
         device="cpu",
     )
-    _, layers, _ = read(tmp_path / "out")
+    _, layers, _ = read_account(tmp_path / "out")
     whole = structure("uformer_s", small, size=64).layers
     for amount in ("macs", "reach", "weights", "input_elements", "output_elements"):
         assert layers[amount].sum() == pytest.approx(whole[amount].sum()), amount

@@ -13,9 +13,9 @@ import rarfile
 from helpers import one_line, tree
 from packing import KINDS, pack, patched_zip, picture, stored_rar, tar_info, zip_info
 
-from derainbench.data import archives
-from derainbench.data.archives import is_archive, unpack
-from derainbench.errors import BenchError
+from derainbench.data.acquisition import archives
+from derainbench.data.acquisition.archives import is_archive, unpack
+from derainbench.foundation.errors import BenchError
 
 ROOM = 1_000_000
 A, B = picture(1), picture(2)

@@ -9,8 +9,10 @@ from networks import NETWORKS, SMALL, STRUCTURE, digest, small, structure
 from spikingjelly.activation_based.neuron import BaseNode
 
 from baselines.esdnet_ann import ESDNetANN
-from derainbench import models
-from derainbench.energy.counting import count_structure, parameters
+from baselines.prenet import ProgressiveNet
+from derainbench.catalog.model_cards import model_card, model_names
+from derainbench.energy.forward_pass import count_structure
+from derainbench.energy.networks import parameter_count
 from esdnet import ESDNet
 
 KNOWN = read_json(STRUCTURE)
@@ -29,7 +31,7 @@ def test_structure_is_the_official_one(name):
     known, model = KNOWN[name], on_paper(name)
     assert (known["model"], known["kwargs"]) == (NETWORKS[name].model, NETWORKS[name].kwargs)
     assert digest({k: v.shape for k, v in model.state_dict().items()}) == known["state_sha256"]
-    assert parameters(model) == known["parameters"]
+    assert parameter_count(model) == known["parameters"]
     layers, _ = count_structure(model, known["size"], known["size"])
     macs = sum(c.macs for c in layers)
     assert macs == pytest.approx(known["gmacs"] * 1e9, rel=0.005)
@@ -45,24 +47,24 @@ def test_what_is_known_of_structures_is_what_manifests_say(name, shared):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_official_habits_are_on_the_card(name):
-    card = models.card(NETWORKS[name].model)
-    assert card.size_multiple == KNOWN[name]["size_multiple"]
-    assert card.inference == ("tiled" if card.name == "idt" else "whole")
-    assert card.quantise == ("truncate" if card.name in TRUNCATING else "round")
+    card = model_card(NETWORKS[name].model)
+    assert card.network.size_multiple == KNOWN[name]["size_multiple"]
+    assert card.network.inference == ("tiled" if card.name == "idt" else "whole")
+    assert card.network.quantise == ("truncate" if card.name in TRUNCATING else "round")
 
 
 def test_every_baseline_has_golden_values_and_a_small_variant():
-    assert {n.model for n in NETWORKS.values()} == {*models.model_names()} - {
+    assert {n.model for n in NETWORKS.values()} == {*model_names()} - {
         "esdnet",
         "esdnet-ann",
     }
-    assert SMALL.keys() == {*models.model_names()}
+    assert SMALL.keys() == {*model_names()}
 
 
-@pytest.mark.parametrize("name", models.model_names())
+@pytest.mark.parametrize("name", model_names())
 @torch.no_grad()
 def test_every_model_takes_the_sizes_its_card_promises(name):
-    multiple = models.card(name).size_multiple
+    multiple = model_card(name).network.size_multiple
     sides = {"idt": (1, 1), "uformer_b": (1, 1), "uformer_s": (1, 1)}.get(name, (5, 7))
     x = torch.rand(2, 3, *(multiple * side for side in sides))
     restored = small(name)(x)
@@ -70,10 +72,10 @@ def test_every_model_takes_the_sizes_its_card_promises(name):
     assert restored.isfinite().all()
 
 
-@pytest.mark.parametrize("name", models.model_names())
+@pytest.mark.parametrize("name", model_names())
 @torch.no_grad()
 def test_images_of_a_batch_do_not_touch_each_other(name):
-    model, multiple = small(name), models.card(name).size_multiple
+    model, multiple = small(name), model_card(name).network.size_multiple
     x = torch.rand(2, 3, *2 * (max(16, multiple),))
     torch.testing.assert_close(model(x)[1:], model(x[1:]), rtol=1e-4, atol=1e-5)
 
@@ -88,7 +90,7 @@ def test_every_stage_restores_and_the_last_one_counts():
 
 def test_no_stages_are_refused():
     with pytest.raises(ValueError):
-        models.card("prn").build(recurrent_iter=0)
+        ProgressiveNet(recurrent_iter=0)
 
 
 def test_twin_is_esdnet_without_spikes_and_temporal_attention():
@@ -99,7 +101,7 @@ def test_twin_is_esdnet_without_spikes_and_temporal_attention():
     assert sum(isinstance(m, BaseNode) for m in original.modules()) > 0
     shapes = {k: v.shape for k, v in twin.state_dict().items()}
     assert shapes == {k: v.shape for k, v in original.state_dict().items() if ".attn.ta." not in k}
-    assert parameters(twin) == 12_811_463 - 176
+    assert parameter_count(twin) == 12_811_463 - 176
 
 
 @torch.no_grad()

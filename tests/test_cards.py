@@ -1,7 +1,6 @@
 """Every model has its fact card, every fact its form, every known digest its file."""
 
 import copy
-import inspect
 import subprocess
 import sys
 
@@ -9,14 +8,21 @@ import pytest
 import yaml
 from helpers import ROOT, one_line
 
-from derainbench import cards, models, published
-from derainbench.config import PROTOCOL_NAMES
-from derainbench.errors import BenchError
-from derainbench.files import sha256
-from derainbench.report import structure
+from derainbench.catalog import published
+from derainbench.catalog.model_cards import all_cards, model_card, model_names, parse_card
+from derainbench.catalog.published import published_scores
+from derainbench.catalog.recipes import load_recipe
+from derainbench.energy import model_structure
+from derainbench.energy.model_structure import count_models, model_table
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import sha256
+from derainbench.metrics.protocols import PROTOCOL_NAMES
+from derainbench.models.construction import constructor_arguments
+from derainbench.models.weights import load_model
+from derainbench.report.model_description import describe
 
-NAMES = models.model_names()
-FILES = [(of.name, file) for of in cards.facts().values() for file in of.weights]
+NAMES = model_names()
+FILES = [(of.name, file) for of in all_cards().values() for file in of.weights]
 WITH_DIGEST = [(name, file) for name, file in FILES if file.sha256]
 
 
@@ -28,6 +34,7 @@ def place(value: object) -> str | None:
 EXAMPLE = {
     "name": "x",
     "title": "X",
+    "network": {"build": "x:X"},
     "paper": {"authors": "A, B", "title": "T", "venue": "V", "year": 2020},
     "code": {"repository": "r", "licence": "MIT", "licence_source": "LICENSE"},
     "training": {"source": "s"},
@@ -51,37 +58,20 @@ def changed(path: str, value: object) -> dict:
     return values
 
 
-def test_every_model_has_a_card_and_every_card_a_model():
-    assert sorted(cards.facts()) == sorted(NAMES)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_card_names_its_model_as_the_registry_does(name):
-    assert cards.card(name).title == models.card(name).title
-
-
-def test_case_and_dashes_do_not_matter():
-    assert cards.card("ESDNet_ANN").name == "esdnet-ann"
-
-
-def test_an_unknown_model_is_answered_with_a_suggestion():
-    with pytest.raises(BenchError) as refused:
-        cards.card("restormr")
-    assert one_line(refused.value).endswith("(did you mean 'restormer'?)")
-
-
-def test_a_model_without_a_card_is_told_where_it_belongs(monkeypatch):
-    monkeypatch.setattr(cards, "facts", dict)
-    with pytest.raises(BenchError) as refused:
-        cards.card("prenet")
-    assert "derainbench/catalog/models/prenet.yaml" in one_line(refused.value)
-
-
 @pytest.mark.parametrize(
     ("path", "value", "reason"),
     [
         ("titel", "X", "x.yaml: titel: unknown key (did you mean 'title'?)"),
         ("title", ..., "x.yaml: title: Field required"),
+        ("network", ..., "x.yaml: network: Field required"),
+        ("network.build", "x.X", "x.yaml: network.build: String should match pattern"),
+        ("network.build", "x:X()", "x.yaml: network.build: String should match pattern"),
+        ("network.size_multiple", 0, "x.yaml: network.size_multiple: Input should be greater"),
+        ("network.size_multple", 4, "x.yaml: network.size_multple: unknown key (did you mean"),
+        ("network.inference", "tile", "x.yaml: network.inference: Input should be 'whole' or"),
+        ("network.padding", "zero", "x.yaml: network.padding: Input should be 'replicate', "),
+        ("network.quantise", "cut", "x.yaml: network.quantise: Input should be 'round' or"),
+        ("network.tiling", {"blend": "sine"}, "x.yaml: network.tiling.blend: Input should be"),
         ("paper.venu", "V", "x.yaml: paper.venu: unknown key (did you mean 'venue'?)"),
         ("paper.arxiv", "1901.9", "x.yaml: paper.arxiv: String should match pattern"),
         ("paper.doi", "http://doi.org/10.1/x", "x.yaml: paper.doi: String should match pattern"),
@@ -101,20 +91,20 @@ def test_a_model_without_a_card_is_told_where_it_belongs(monkeypatch):
 )
 def test_a_wrong_card_is_refused_in_one_line(path, value, reason):
     with pytest.raises(BenchError) as refused:
-        cards.parse(changed(path, value), "x.yaml")
+        parse_card(changed(path, value), "x.yaml")
     assert one_line(refused.value).startswith(reason)
 
 
 def test_the_example_is_right_but_for_what_is_changed():
-    assert cards.parse(EXAMPLE, "x.yaml").citation == "A et al., V 2020"
+    assert parse_card(EXAMPLE, "x.yaml").citation == "A et al., V 2020"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_published_scores_are_found_or_their_absence_explained(name):
-    of = cards.card(name)
-    scores = cards.published_scores(of)
-    known = not scores.empty
-    assert known == bool(of.published_as), "published_as names no method of catalog/published"
+    of = model_card(name)
+    assert bool(published_scores(of)) == bool(of.published_as), (
+        "published_as names no method of catalog/published"
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,9 +125,7 @@ def test_no_published_score_stands_twice():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_recipe_is_in_the_catalogue(name):
-    recipe = cards.card(name).training.recipe
-    if not (ROOT / "derainbench" / "catalog" / "recipes" / f"{recipe}.yaml").is_file():
-        pytest.skip(f"no recipe '{recipe}' in the catalogue")
+    load_recipe(model_card(name).training.recipe)
 
 
 def test_every_weight_file_has_a_place_of_its_own():
@@ -147,7 +135,7 @@ def test_every_weight_file_has_a_place_of_its_own():
 
 @pytest.mark.parametrize(("name", "file"), FILES, ids=place)
 def test_the_model_takes_the_arguments_that_a_file_needs(name, file):
-    assert set(file.kwargs) <= set(inspect.signature(models.card(name).build).parameters)
+    assert set(file.kwargs) <= set(constructor_arguments(name, {}))
 
 
 def test_the_configured_weights_are_known():
@@ -162,7 +150,7 @@ def test_known_digests_are_those_of_the_official_files(name, file, shared):
     if not path.is_file():
         pytest.skip(f"no copy of {file.name} at hand")
     assert file.sha256 == sha256(path)
-    models.load(name, path, file.kwargs)
+    load_model(name, path, file.kwargs)
 
 
 def test_every_official_file_at_hand_is_on_a_card(shared):
@@ -171,13 +159,16 @@ def test_every_official_file_at_hand_is_on_a_card(shared):
 
 
 def test_cards_are_read_without_torch():
-    script = "import sys, derainbench.cards as c; c.facts(); sys.exit('torch' in sys.modules)"
+    script = (
+        "import sys; from derainbench.catalog.model_cards import all_cards; all_cards(); "
+        "sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
 def test_a_card_is_printed_in_full(cli):
     text = cli("models", "rescan", "--size", 64).stdout
-    of = cards.card("rescan")
+    of = model_card("rescan")
     for fact in (
         of.paper.title, of.code.repository, of.code.licence_source, of.training.rate,
         of.weights[0].sha256, of.weights[0].sources[0].url, "channel_order=bgr", "key 'net'",
@@ -189,13 +180,13 @@ def test_a_card_is_printed_in_full(cli):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_card_prints_an_empty_fact(name):
-    row = {"parameters": 1, "gmacs": 1.0, "size": "1x1", "spiking": False}
-    lines = list(structure._lines(cards.card(name), row))
-    assert all(lines) and not any("None" in line or line.endswith(": ") for line in lines)
+    for counted in ("", "1 parameter"):
+        lines = list(describe(model_card(name), counted))
+        assert all(lines) and not any("None" in line or line.endswith(": ") for line in lines)
 
 
 def test_the_table_has_origin_and_licences(cli, monkeypatch, tmp_path):
-    monkeypatch.setattr(structure, "model_names", lambda: ["prn_r", "rescan_lstm"])
+    monkeypatch.setattr(model_structure, "model_names", lambda: ["prn_r", "rescan_lstm"])
     text = cli("models", "--size", 64).stdout
     for fact in ("PRN_r", "CVPR 2019", "21,123", "none stated", "3 automatic", "ECCV 2018", "MIT"):
         assert fact in text, fact
@@ -207,7 +198,7 @@ def test_the_table_has_origin_and_licences(cli, monkeypatch, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_model_is_counted_at_a_size_that_it_does_not_take(name):
-    (row,) = structure.model_table(structure.counted([name], size=130)).to_dict("records")
+    (row,) = model_table(count_models([name], size=130)).to_dict("records")
     assert row["gmacs"] > 0 and row["size"] in (
         "128x128",
         "130x130",

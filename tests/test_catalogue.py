@@ -5,21 +5,21 @@ import csv
 import pytest
 from helpers import ROOT, one_line
 
-from derainbench.data import catalogue
-from derainbench.data.catalogue import DriveFolder, ManualMirror
-from derainbench.errors import BenchError
+from derainbench.catalog.dataset_entries import dataset_entries, dataset_entry, known_digests
+from derainbench.catalog.mirrors import DriveFolder, ManualMirror
+from derainbench.foundation.errors import BenchError
 
 PAPER = ["Rain12", "Rain200L", "Rain200H", "Rain1200", "RW-Data"]
 ALL = [*PAPER, "Rain100L", "Rain100H", "BSDS500", "Rain200H-recomposited"]
 
 
 def test_every_set_of_the_paper_and_its_relatives_is_listed():
-    assert set(catalogue.entries()) == set(ALL)
+    assert set(dataset_entries()) == set(ALL)
 
 
 @pytest.mark.parametrize("name", PAPER)
 def test_sets_of_the_paper_have_an_automatic_and_a_manual_way(name):
-    mirrors = catalogue.entry(name).mirrors
+    mirrors = dataset_entry(name).mirrors
     assert any(isinstance(m, DriveFolder) for m in mirrors)
     manual = [m for m in mirrors if isinstance(m, ManualMirror)]
     assert manual and all(m.url.startswith("https://pan.baidu.com/") for m in manual)
@@ -39,14 +39,14 @@ def test_sets_of_the_paper_have_an_automatic_and_a_manual_way(name):
     ],
 )
 def test_counts(name, counts):
-    assert {s: f.images for s, f in catalogue.entry(name).splits.items()} == counts
+    assert {s: f.images for s, f in dataset_entry(name).splits.items()} == counts
 
 
 @pytest.mark.parametrize("name", ["Rain100L", "Rain100H", "Rain200H"])
 def test_digests_cover_every_image_of_the_test_split(name):
-    entry = catalogue.entry(name)
+    entry = dataset_entry(name)
     facts = entry.splits["test"]
-    known = catalogue.known_digests(facts.digests)
+    known = known_digests(facts.digests)
     for side, rule in (("input", entry.naming.input), ("target", entry.naming.target)):
         stems = {stem for part, stem in known if part == side}
         numbers = [rule.format(n=n) for n in range(1, 1000)]
@@ -58,21 +58,21 @@ def test_digests_cover_every_image_of_the_test_split(name):
 
 
 def test_overlaps_name_splits_that_exist():
-    for entry in catalogue.entries().values():
+    for entry in dataset_entries().values():
         for overlap in entry.overlaps:
             other, split = overlap.with_.split("/")
             assert overlap.split in entry.splits
-            assert split in catalogue.entry(other).splits
+            assert split in dataset_entry(other).splits
 
 
 @pytest.mark.parametrize("name", ["rain200h", "RAIN-200H", "rw_data", "RWData"])
 def test_spelling_of_a_name_does_not_matter(name):
-    assert catalogue.entry(name).name in ("Rain200H", "RW-Data")
+    assert dataset_entry(name).name in ("Rain200H", "RW-Data")
 
 
 def test_a_misspelt_name_is_answered_with_a_hint():
     with pytest.raises(BenchError) as refused:
-        catalogue.entry("Rain200K")
+        dataset_entry("Rain200K")
     assert "did you mean 'Rain200" in one_line(refused.value)
 
 

@@ -126,6 +126,7 @@ def test_models_are_listed_or_written(cli, tmp_path):
     assert "21123" in done.stdout.replace(",", "") and "PRN_r" in done.stdout
     assert cli("models", "prn_r", "--size", 64, "--out", tmp_path / "m").code == 0
     assert {*tree(tmp_path / "m")} == {
+        "arguments.json",
         "layers.csv",
         "models.csv",
         "models.csv.provenance.json",

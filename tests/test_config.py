@@ -6,11 +6,13 @@ import json
 import pytest
 from helpers import ROOT, one_line, read_json
 
-from derainbench.config import PROTOCOL_NAMES, Config, check_files, check_models, load, parse
-from derainbench.errors import BenchError
-from derainbench.evaluation.protocols import PROTOCOLS
-from derainbench.report import collect
-from derainbench.settings import read_yaml
+from derainbench.config.checks import check_files, check_models
+from derainbench.config.schema import Config, load, parse
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.settings import read_yaml
+from derainbench.metrics.protocols import PROTOCOL_NAMES, PROTOCOLS
+from derainbench.results.runs import run_variants
+from derainbench.results.scores import read_scores
 
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
 SMALLEST = {
@@ -167,10 +169,10 @@ def test_an_ablation_differs_from_a_run_of_the_same_model_and_budget_alone():
     changed_run |= {"kwargs": {"norm": "bn"}, "ablation": {"of": "small", "part": "normalisation"}}
     changed_run["train"]["seeds"] = [1]
     own = parse(config, "my.yaml")
-    assert [e.run for e in collect.entries(own, ablations=True)] == ["bn"]
-    assert [e.run for e in collect.entries(own)] == ["small", "official"]
+    assert [e.run for e in run_variants(own, ablations=True)] == ["bn"]
+    assert [e.run for e in run_variants(own)] == ["small", "official"]
     assert {run for run, _, _ in own.spiking()} == {"small"}
-    assert collect.scores(parse(SMALLEST, "my.yaml"), ablations=True).empty
+    assert read_scores(parse(SMALLEST, "my.yaml"), ablations=True).empty
     changed_run["train"]["set"] = {"epochs": 5}
     assert "bn and small differ in model, data set or recipe" in refusal(config)
     del changed_run["train"]["set"]

@@ -8,19 +8,12 @@ from counts import only
 from spikingjelly.activation_based import layer, neuron
 from torch import nn
 
-from derainbench import models
-from derainbench.energy.counting import (
-    ANALOG,
-    INTEGER,
-    SILENT,
-    SPIKES,
-    UNMEASURED,
-    OperationCounter,
-    count,
-    count_structure,
-    firing_rates,
-    parameters,
-)
+from derainbench.energy.counter import OperationCounter
+from derainbench.energy.forward_pass import count_on_image, count_structure
+from derainbench.energy.networks import parameter_count
+from derainbench.energy.records import ANALOG, INTEGER, SILENT, SPIKES, UNMEASURED
+from derainbench.energy.spikes.firing_rates import firing_rates
+from derainbench.models.construction import build
 
 
 def spikes_at(*places: tuple[int, ...], shape=(1, 2, 8, 8)) -> torch.Tensor:
@@ -69,7 +62,7 @@ CORNER, EDGE, CENTRE, ODD = (0, 0, 0, 0), (0, 0, 0, 4), (0, 1, 4, 4), (0, 0, 1, 
     ],
 )
 def test_one_spike_through_a_convolution(convolution, spike, sops, macs):
-    record = only(count(convolution, spikes_at(spike)))
+    record = only(count_on_image(convolution, spikes_at(spike)))
     assert (record.operation, record.input) == ("convolution", SPIKES)
     assert record.effective == sops
     assert record.macs == macs
@@ -91,7 +84,7 @@ def test_many_spikes_through_a_convolution(convolution):
     nn.init.zeros_(convolution.bias)
     with torch.no_grad():
         expected = convolution(x).sum().item()
-    record = only(count(convolution, x))
+    record = only(count_on_image(convolution, x))
     assert record.effective == pytest.approx(expected, rel=1e-6)
     assert record.rate == pytest.approx(x.mean().item())
 
@@ -110,7 +103,7 @@ def test_many_spikes_through_a_convolution(convolution):
     ],
 )
 def test_reach_is_what_an_input_of_spikes_alone_would_cause(convolution, side, reach):
-    record = only(count(convolution, torch.ones(1, 2, side, side)))
+    record = only(count_on_image(convolution, torch.ones(1, 2, side, side)))
     assert record.reach == record.effective == reach
     assert record.rate == 1 and record.channel_std == 0
 
@@ -121,24 +114,28 @@ def test_reach_in_any_shape(convolution):
     nn.init.zeros_(convolution.bias)
     x = torch.ones(3, 4, 9, 11)
     with torch.no_grad():
-        record = only(count(convolution, x))
+        record = only(count_on_image(convolution, x))
         assert record.reach == record.effective == convolution(x).sum().item()
-        assert only(count(convolution, torch.rand(x.shape))).reach == record.reach
+        assert only(count_on_image(convolution, torch.rand(x.shape))).reach == record.reach
 
 
 def test_a_sequence_convolution_counts_every_step_and_image():
     convolution = layer.Conv2d(2, 5, 3, padding=1, step_mode="m")
     x = torch.stack([spikes_at(CENTRE), spikes_at(CORNER), spikes_at()])  # [T,N,C,H,W]
-    record = only(count(convolution, x))
+    record = only(count_on_image(convolution, x))
     assert record.effective == (9 + 4 + 0) * 5
     assert record.macs == 3 * 5 * 64 * 2 * 9
 
 
 def test_convolutions_in_one_and_three_dimensions():
-    line = only(count(nn.Conv1d(2, 5, 3, padding=1), spikes_at((0, 0, 0), shape=(1, 2, 8))))
+    line = only(
+        count_on_image(nn.Conv1d(2, 5, 3, padding=1), spikes_at((0, 0, 0), shape=(1, 2, 8)))
+    )
     assert (line.effective, line.macs) == (2 * 5, 5 * 8 * 2 * 3)
     cube = only(
-        count(nn.Conv3d(2, 5, 3, padding=1), spikes_at((0, 0, 0, 0, 0), shape=(1, 2, 4, 4, 4)))
+        count_on_image(
+            nn.Conv3d(2, 5, 3, padding=1), spikes_at((0, 0, 0, 0, 0), shape=(1, 2, 4, 4, 4))
+        )
     )
     assert (cube.effective, cube.macs) == (8 * 5, 5 * 64 * 2 * 27)
 
@@ -158,7 +155,7 @@ def test_rates_by_step_and_by_channel(make):
         steps, channels = (0.5, 1, 0), (2 / 3, 1 / 3)
     model = nn.Sequential(model, neuron.IFNode(step_mode="m"))
     model.T = 3
-    record = only(count(model, x))
+    record = only(count_on_image(model, x))
     assert record.steps == 3 and record.input == SPIKES and not record.constant
     assert record.step_rates == pytest.approx(steps)
     assert record.rate == pytest.approx(sum(steps) / 3)
@@ -171,7 +168,7 @@ def test_an_input_that_never_changes_is_noticed(change, constant):
     model.T = 3
     x = torch.rand(1, 1, 2, 4, 4).repeat(3, 1, 1, 1, 1)
     x[2, 0, 1, 3, 3] += change
-    assert only(count(model, x)).constant is constant
+    assert only(count_on_image(model, x)).constant is constant
 
 
 def test_without_neurons_or_with_one_step_there_are_no_time_steps():
@@ -181,7 +178,7 @@ def test_without_neurons_or_with_one_step_there_are_no_time_steps():
     other = nn.Sequential(nn.Conv2d(2, 5, 1), neuron.IFNode())
     other.T = 1
     for model in (plain, other):
-        record = only(count(model, x))
+        record = only(count_on_image(model, x))
         assert (record.steps, record.constant) == (1, False)
         assert record.step_rates == (1.0,)
 
@@ -201,7 +198,7 @@ def test_without_neurons_or_with_one_step_there_are_no_time_steps():
 )
 def test_what_an_input_is_is_read_off_its_values(values, kind):
     x = torch.tensor(values).reshape(1, 1, 2, 2).float()
-    assert only(count(nn.Conv2d(1, 1, 1), x)).input == kind
+    assert only(count_on_image(nn.Conv2d(1, 1, 1), x)).input == kind
 
 
 def test_neurons_make_spikes_and_layers_are_named_by_their_path():
@@ -209,7 +206,7 @@ def test_neurons_make_spikes_and_layers_are_named_by_their_path():
         nn.Conv2d(3, 4, 3, padding=1), nn.Sequential(neuron.IFNode(), nn.Conv2d(4, 2, 1))
     )
     nn.init.ones_(model[0].weight)
-    counts = count(model, torch.rand(1, 3, 8, 8))
+    counts = count_on_image(model, torch.rand(1, 3, 8, 8))
     assert [(c.layer, c.input) for c in counts] == [("0", ANALOG), ("1.1", SPIKES)]
     model[1][0].reset()
     rates = firing_rates(model, torch.ones(1, 3, 8, 8))
@@ -217,7 +214,7 @@ def test_neurons_make_spikes_and_layers_are_named_by_their_path():
 
 
 def test_a_layer_used_again_is_counted_again():
-    counts = count(models.build("prn_r", recurrent_iter=3), torch.rand(1, 3, 8, 8))
+    counts = count_on_image(build("prn_r", recurrent_iter=3), torch.rand(1, 3, 8, 8))
     assert [c.layer for c in counts].count("res_conv1.0") == 3 * 5
     assert [c.layer for c in counts].count("conv.0") == 3
 
@@ -231,14 +228,14 @@ def test_structure_alone_needs_no_values():
 
 def test_shared_parameters_count_once():
     convolution = nn.Conv2d(3, 5, 3)
-    assert parameters(nn.Sequential(convolution, convolution)) == 5 * 3 * 9 + 5
+    assert parameter_count(nn.Sequential(convolution, convolution)) == 5 * 3 * 9 + 5
 
 
 @pytest.mark.parametrize("name", ["esdnet", "esdnet-ann", "prenet"])
 @torch.no_grad()
 def test_outputs_are_bit_identical_under_counting(name):
     small = {"dim": 16, "en_num_blocks": (1, 1, 1), "de_num_blocks": (1, 1, 1)}
-    model = models.build(name, **(small if name.startswith("esdnet") else {})).eval()
+    model = build(name, **(small if name.startswith("esdnet") else {})).eval()
     x = torch.rand(1, 3, 16, 20)
     plain = model(x)
     with OperationCounter(model) as counter:
@@ -253,9 +250,9 @@ def hooks(model: nn.Module) -> int:
 
 def test_no_hooks_stay_even_after_a_failure():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), neuron.IFNode(), nn.Conv2d(4, 2, 1))
-    count(model, torch.rand(1, 3, 8, 8))
+    count_on_image(model, torch.rand(1, 3, 8, 8))
     firing_rates(model, torch.rand(1, 3, 8, 8))
-    for measure in (count, firing_rates):
+    for measure in (count_on_image, firing_rates):
         with pytest.raises(RuntimeError):
             measure(model, torch.rand(1, 7, 8, 8))
     assert hooks(model) == 0

@@ -9,11 +9,14 @@ import pytest
 import torch
 from helpers import GOLDEN, read_json
 
-from derainbench import models
-from derainbench.energy.account import other_table, structure
-from derainbench.energy.counting import ANALOG, LAYER, SPIKES, count, count_structure
-from derainbench.energy.scenarios import work
-from esdnet import ESDNet, load_checkpoint
+from derainbench.energy.count_tables import other_table
+from derainbench.energy.forward_pass import count_on_image, count_structure
+from derainbench.energy.records import ANALOG, LAYER, SPIKES
+from derainbench.energy.structure import structure
+from derainbench.energy.work import work
+from derainbench.models.construction import build
+from derainbench.models.weights import load_weights
+from esdnet import ESDNet
 
 NO_OTHERS = other_table([])
 
@@ -21,7 +24,7 @@ NO_OTHERS = other_table([])
 @pytest.mark.parametrize(("name", "gmacs"), [("esdnet", 492.30), ("esdnet-ann", 128.3)])
 def test_full_size_networks(name, gmacs):
     with torch.device("meta"):
-        model = models.build(name)
+        model = build(name)
     total = sum(c.macs for c in count_structure(model, 256, 256)[0])
     assert total / 1e9 == pytest.approx(gmacs, rel=1e-3)
 
@@ -85,7 +88,7 @@ def test_esdnets_analog_part_alone_exceeds_all_of_its_twin(full_esdnet):
 @pytest.mark.parametrize("name", ["PReNet", "PReNet_r", "PRN", "PRN_r"])
 def test_progressive_networks_exactly(name):
     manifest = read_json(GOLDEN / "baselines" / name / "manifest.json")
-    total = sum(c.macs for c in count_structure(models.build(name), 256, 256)[0])
+    total = sum(c.macs for c in count_structure(build(name), 256, 256)[0])
     assert total == round(manifest["gmacs_256"] * 1e9)
 
 
@@ -93,8 +96,8 @@ def test_progressive_networks_exactly(name):
 def esdnet_counts():
     folder = GOLDEN / "esdnet" / "open"
     model = ESDNet(**read_json(folder / "case.json")["constructor"])
-    load_checkpoint(model, folder / "weights.safetensors")
-    return count(model.eval(), torch.from_numpy(np.load(folder / "case.npz")["x"]))
+    load_weights(model, folder / "weights.safetensors")
+    return count_on_image(model.eval(), torch.from_numpy(np.load(folder / "case.npz")["x"]))
 
 
 def test_in_esdnet_spikes_meet_exactly_the_convolutions_behind_neurons(esdnet_counts):

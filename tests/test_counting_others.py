@@ -10,10 +10,12 @@ from helpers import SMALL
 from spikingjelly.activation_based import neuron, surrogate
 from torch import nn
 
-from derainbench import models
-from derainbench.energy import counting
-from derainbench.energy.account import layer_table, other_table, summary
-from derainbench.energy.counting import MEMBRANE, UNKNOWN, count_structure, rules
+from derainbench.catalog.operators import operator_rules
+from derainbench.energy import counter, forward_pass
+from derainbench.energy.count_tables import image_totals, layer_table, other_table
+from derainbench.energy.forward_pass import count_structure
+from derainbench.energy.records import MEMBRANE, UNKNOWN
+from derainbench.models.construction import build
 
 
 class Function(nn.Module):
@@ -148,21 +150,23 @@ def test_what_has_no_rule_is_said_to_be_unknown():
     counts, others = counted_on_paper(model, 1, 3, 4, 5)
     [unknown] = [o for o in others if o.category == UNKNOWN]
     assert (unknown.layer, unknown.operator, *operations(unknown)) == ("1", "erfinv", 40, 0, 0, 0)
-    found = summary(layer_table(counts), other_table(others), spiking=False)
+    found = image_totals(layer_table(counts), other_table(others), spiking=False)
     # 40 elements each: convolution, bias, unknown, ReLU
     assert found["unknown_share"] == pytest.approx(40 / 160)
     counts, others = counted_on_paper(model[::2], 1, 3, 4, 5)
-    assert summary(layer_table(counts), other_table(others), spiking=False)["unknown_share"] == 0
+    assert (
+        image_totals(layer_table(counts), other_table(others), spiking=False)["unknown_share"] == 0
+    )
 
 
 def test_every_rule_names_one_operator_of_torch():
-    text = [name for name in rules() if name != "membrane_update"]
+    text = [name for name in operator_rules() if name != "membrane_update"]
     assert [name for name in text if not hasattr(torch.ops.aten, name)] == []
 
 
 def small_structure(name: str):
     with torch.device("meta"):
-        model = models.build(name, **SMALL[name])
+        model = build(name, **SMALL[name])
     counts, others = count_structure(model, 64, 64)
     return [vars(c) for c in counts], [vars(o) for o in others]
 
@@ -175,7 +179,7 @@ def equal(first, second) -> bool:
 def test_shapes_that_are_known_beforehand_change_no_count(name, monkeypatch):
     short = small_structure(name)
     asked = []
-    monkeypatch.setattr(counting, "_keeps_shape", lambda *_: asked.append(1))
+    monkeypatch.setattr(counter, "keeps_shape", lambda *_: asked.append(1))
     assert equal(small_structure(name), short)
     assert asked
 
@@ -203,7 +207,7 @@ def test_deterministic_algorithms_are_counted_as_the_others(name, deterministic,
     torch.use_deterministic_algorithms(False)
     assert equal(small_structure(name), asked)
     torch.use_deterministic_algorithms(True)
-    monkeypatch.setattr(counting, "_nondeterministic", contextlib.nullcontext)
+    monkeypatch.setattr(forward_pass, "nondeterministic_algorithms", contextlib.nullcontext)
     assert not equal(small_structure(name), asked)  # interpolation falls apart
 
 

@@ -8,7 +8,8 @@ from counts import counted_on_paper, only
 from spikingjelly.activation_based import layer
 from torch import nn
 
-from derainbench.energy.counting import ANALOG, ATTENTION, LAYER, SPIKES, count
+from derainbench.energy.forward_pass import count_on_image
+from derainbench.energy.records import ANALOG, ATTENTION, LAYER, SPIKES
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -17,7 +18,7 @@ def test_linear_layers(bias, shape):
     x = torch.zeros(shape)
     x[..., :4] = 1
     rows = math.prod(shape[:-1])
-    record = only(count(nn.Linear(10, 7, bias=bias), x))
+    record = only(count_on_image(nn.Linear(10, 7, bias=bias), x))
     assert (record.operation, record.input) == ("matmul", SPIKES)
     assert record.macs == rows * 10 * 7
     assert record.effective == pytest.approx(rows * 4 * 7)
@@ -32,7 +33,7 @@ class Products(nn.Module):
 
 
 def test_products_outside_layers_are_counted():
-    first, second = count(Products(), torch.rand(2, 5, 6))
+    first, second = count_on_image(Products(), torch.rand(2, 5, 6))
     assert (first.macs, second.macs) == (2 * 5 * 5 * 6, 2 * 5 * 6 * 5)
     assert first.operation == second.operation == "matmul"
     assert first.role == second.role == ATTENTION
@@ -70,7 +71,7 @@ def test_products_of_two_activations_skip_zeros_on_either_side(left, right, effe
     left, right = torch.tensor(left), torch.tensor(right)
     if batch:
         left, right = left.repeat(batch, 1, 1), right.repeat(batch, 1, 1)
-    record = only(count(Function(lambda x: x @ (right + 0)), left))
+    record = only(count_on_image(Function(lambda x: x @ (right + 0)), left))
     assert record.effective == effective * max(batch, 1)
     assert record.macs == 2 * 3 * 4 * max(batch, 1)
     assert record.role == ATTENTION
@@ -78,11 +79,11 @@ def test_products_of_two_activations_skip_zeros_on_either_side(left, right, effe
 
 def test_products_with_vectors():
     x, vector = torch.tensor(LEFT), torch.tensor([1.0, 0.0, 1.0])
-    record = only(count(Function(lambda x: x @ (vector + 0)), x))
+    record = only(count_on_image(Function(lambda x: x @ (vector + 0)), x))
     assert (record.macs, record.effective) == (6, 0 + 1 + 1 + 1)
-    record = only(count(Function(torch.matmul, vector), x))
+    record = only(count_on_image(Function(torch.matmul, vector), x))
     assert (record.macs, record.effective, record.role, record.weights) == (6, 4, LAYER, 3)
-    record = only(count(Function(lambda x, w: w @ x, x), vector))
+    record = only(count_on_image(Function(lambda x, w: w @ x, x), vector))
     assert (record.macs, record.effective, record.role, record.weights) == (6, 4, LAYER, 6)
 
 
@@ -93,7 +94,7 @@ def test_what_is_weighted_is_a_layer_on_either_side(weight_first):
         model, x = Function(lambda x, w: w @ x, torch.rand(5, 3)), x.T.contiguous()
     else:
         model = Function(torch.matmul, torch.rand(3, 5))
-    record = only(count(model, x))
+    record = only(count_on_image(model, x))
     assert (record.role, record.weights, record.input) == (LAYER, 15, ANALOG)
     assert (record.macs, record.effective) == (2 * 3 * 5, 4 * 5)
     assert record.rate == pytest.approx(4 / 6)

@@ -6,8 +6,9 @@ from counts import only
 from test_counting import SHAPES
 from torch import nn
 
-from derainbench.energy import counting
-from derainbench.energy.counting import ANALOG, INTEGER, SPIKES, count
+from derainbench.energy import inspection
+from derainbench.energy.forward_pass import count_on_image
+from derainbench.energy.records import ANALOG, INTEGER, SPIKES
 
 
 def same(first, second) -> bool:
@@ -42,7 +43,7 @@ def test_the_layout_in_memory_does_not_matter(layout, values, convolution):
     x = x if values == "spikes" else x * 0.7
     other = LAYOUTS[layout](x)
     assert torch.equal(other, x) and other.stride() != x.stride()
-    assert same(count(convolution, other), count(convolution, x))
+    assert same(count_on_image(convolution, other), count_on_image(convolution, x))
 
 
 @pytest.mark.parametrize("piece", [1, 7, 64, 1000])
@@ -54,29 +55,29 @@ def test_inputs_are_looked_at_in_pieces(piece, last, monkeypatch):
     if last:
         variants = [v.to(memory_format=torch.channels_last) for v in variants]
     model = nn.Conv2d(5, 3, 3, padding=1)
-    whole = [only(count(model, v)) for v in variants]
+    whole = [only(count_on_image(model, v)) for v in variants]
     assert [c.input for c in whole] == [SPIKES, ANALOG, INTEGER, ANALOG]
-    monkeypatch.setattr(counting, "_PIECE", piece)
-    assert same([only(count(model, v)) for v in variants], whole)
+    monkeypatch.setattr(inspection, "PIECE_ELEMENTS", piece)
+    assert same([only(count_on_image(model, v)) for v in variants], whole)
 
 
 @pytest.mark.parametrize("place", [0, -1])
 def test_one_odd_element_anywhere_is_seen(place, monkeypatch):
-    monkeypatch.setattr(counting, "_PIECE", 50)
+    monkeypatch.setattr(inspection, "PIECE_ELEMENTS", 50)
     for value, kind in ((0.5, ANALOG), (2.0, INTEGER)):
         x = torch.ones(1, 3, 20, 20)
         x.view(-1)[place] = value
-        assert only(count(nn.Conv2d(3, 1, 1), x)).input == kind
+        assert only(count_on_image(nn.Conv2d(3, 1, 1), x)).input == kind
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_number_formats(dtype):
     model = nn.Conv2d(3, 5, 3, padding=1)
     for x in (spiky(1, 3, 8, 8), spiky(1, 3, 8, 8) * 0.5, spiky(1, 3, 8, 8) * 3):
-        assert same(count(model.to(dtype), x.to(dtype)), count(model.float(), x))
+        assert same(count_on_image(model.to(dtype), x.to(dtype)), count_on_image(model.float(), x))
 
 
 def test_what_single_precision_cannot_hold_is_still_seen():
     x = torch.ones(1, 1, 2, 2, dtype=torch.float64)
     x[0, 0, 0, 0] += 1e-12
-    assert only(count(nn.Conv2d(1, 1, 1).double(), x)).input == ANALOG
+    assert only(count_on_image(nn.Conv2d(1, 1, 1).double(), x)).input == ANALOG

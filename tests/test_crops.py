@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from derainbench.data.crops import AUGMENTATIONS, Crops, hold_out, to_tensor
 from derainbench.data.images import read_rgb
 from derainbench.data.pairs import Pair, read_split
-from derainbench.errors import BenchError
+from derainbench.foundation.errors import BenchError
 
 
 @pytest.fixture

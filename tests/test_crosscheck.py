@@ -12,10 +12,11 @@ from helpers import ROOT, SMALL, one_line, refusal
 from spikingjelly.activation_based import layer
 from torch import nn
 
-from derainbench import models
-from derainbench.energy import crosscheck as checks
-from derainbench.energy.counters import COUNTERS, OtherCounter, Reading
-from derainbench.errors import BenchError
+from derainbench.config.schema import Config
+from derainbench.energy.crosscheck import comparison as checks
+from derainbench.energy.crosscheck.other_counters import COUNTERS, OtherCounter, Reading
+from derainbench.foundation.errors import BenchError
+from derainbench.models.construction import build
 
 BY_NAME = {counter.name: counter for counter in COUNTERS}
 TORCH, SJ_FLOP, SJ_MAC, ATEN, PTFLOPS, THOP = (
@@ -80,8 +81,8 @@ def compare(make, counter: OtherCounter, side: int = 8) -> tuple[dict, pd.DataFr
         with torch.device(device):
             return make().eval()
 
-    image = checks._image(side, device)
-    row, layers = checks.compare("net", counter, build, image, checks.facts(build, image))
+    image = checks.input_image(side, device)
+    row, layers = checks.compare("net", counter, build, image, checks.network_facts(build, image))
     return row, pd.DataFrame(layers)
 
 
@@ -212,7 +213,7 @@ def test_a_difference_without_a_reason_is_shown():
     row, layers = compare(conv, OtherCounter("odd", "torch", one_too_many))
     assert (row["difference"], row["unexplained"], row["explanation"]) == (1, 1, "")
     assert list(layers["unexplained"]) == [1]
-    table = pd.DataFrame([row], columns=checks._COLUMNS)
+    table = pd.DataFrame([row], columns=checks.COLUMNS)
     assert "| 0.01%" in checks.markdown(table)  # 1 of 5*64*27
 
 
@@ -265,9 +266,9 @@ def test_meta_tensors_are_counted_as_real_ones(counter, name):
     readings = []
     for device in ("meta", "cpu"):
         with torch.device(device):
-            model = models.build(name, **SMALL[name]).eval()
+            model = build(name, **SMALL[name]).eval()
         with torch.no_grad():
-            readings.append(counter.read(model, checks._image(16, device)))
+            readings.append(counter.read(model, checks.input_image(16, device)))
     assert readings[0] == readings[1]
 
 
@@ -293,8 +294,10 @@ def test_thop_sees_165911_of_the_parameters_of_esdnet():
 
 @pytest.mark.slow
 def test_nothing_is_unexplained_in_the_default_models():
-    table, layers = checks.crosscheck(size=64)
-    assert set(table["model"]) == {"esdnet", "esdnet-ann", "prenet", "nafnet"}
+    names = [*checks.default_models(), *Config.model_fields["crosscheck"].default]
+    assert set(names) >= {"esdnet", "esdnet-ann", "prenet", "nafnet"}
+    table, layers = checks.crosscheck(names, 64)
+    assert set(table["model"]) == set(names)
     ran = table[table["status"] == "ok"]
     assert set(table["counter"]) - set(ran["counter"]) <= {"syops"}
     ran = ran[ran["counter"] != "syops"]
@@ -340,7 +343,7 @@ def test_the_rule_needs_no_data_and_no_training(tmp_path):
 
 def test_the_same_call_gives_the_same_bytes(tmp_path):
     for out in ("a", "b"):
-        checks.write(tmp_path / out, ["prn_r"], 32)
+        checks.write_crosscheck(tmp_path / out, ["prn_r"], 32)
     for file in ("crosscheck.csv", "crosscheck-layers.csv"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 

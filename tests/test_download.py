@@ -10,9 +10,10 @@ import pytest
 from bad_server import Answer, serving
 from helpers import one_line, tree
 
-from derainbench.data import download as module
-from derainbench.data.download import MirrorError, Patience, download, drive_folder
-from derainbench.errors import BenchError
+from derainbench.data.acquisition import download as module
+from derainbench.data.acquisition.download import MirrorError, Patience, download
+from derainbench.data.acquisition.drive_folders import drive_folder
+from derainbench.foundation.errors import BenchError
 
 QUICK = Patience(attempts=3, connect=5, read=10, longest_wait=0.01)
 ONCE = Patience(attempts=1, connect=5, read=10, longest_wait=0.01)

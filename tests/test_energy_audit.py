@@ -9,12 +9,18 @@ import pandas as pd
 import pytest
 from helpers import SMALL
 
-from derainbench.audit import energy
-from derainbench.audit.energy import Account, energies, prices, savings
-from derainbench.energy import account
-from derainbench.energy.scenarios import DEFAULT_COSTS, Work, cost_tables, scenarios
-from derainbench.report.energy import over_seeds, saving_text
+from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
+from derainbench.catalog.papers import read_paper
+from derainbench.catalog.scenarios import scenarios
+from derainbench.energy import sensitivity
+from derainbench.energy.accounts import Account
+from derainbench.energy.comparison import energies, image_prices, savings
+from derainbench.energy.sensitivity import write_sensitivity
+from derainbench.energy.structure import Structure, structure
+from derainbench.energy.work import Work
+from derainbench.report.tables.savings import over_seeds, saving_text
 
+PAPER = read_paper("esdnet")
 INT8 = "horowitz-45nm-int8"
 NOTHING = Work(**dict.fromkeys([f.name for f in dataclasses.fields(Work)], 0))
 
@@ -24,7 +30,7 @@ def network(name, works, *, reused=None, **facts) -> Account:
     defaults = {
         "source": "measured",
         "name": name,
-        "model": "esdnet" if works[0].spiking else name if name == energy.TWIN else "prenet",
+        "model": "esdnet" if works[0].spiking else name if name == PAPER.counterpart else "prenet",
         "title": name.title(),
         "dataset": "rain",
         "spiking": works[0].spiking,
@@ -61,7 +67,7 @@ SNN = network(
     reused=[spiking(4e8, 8e9, 8e8), spiking(4e8, 8e9, 1.6e9)],
 )
 ANN = network("ann", [ordinary(2e9), ordinary(2e9, 1e9)])
-TWIN = network(energy.TWIN, [ordinary(3e9), ordinary(3e9)])
+TWIN = network(PAPER.counterpart, [ordinary(3e9), ordinary(3e9)])
 
 
 def row(table: pd.DataFrame, **keys) -> pd.Series:
@@ -180,14 +186,14 @@ def test_the_quantised_twin_is_a_rival_where_narrow_products_are_cheaper():
     table = savings([SNN, ANN, TWIN])
     quantised = table[table["rival_bits"].notna()]
     assert set(quantised["costs"]) == {INT8}
-    assert set(quantised["rival"]) == {energy.TWIN}
+    assert set(quantised["rival"]) == {PAPER.counterpart}
     assert set(quantised["rival_bits"]) == {3}  # four time steps tell five levels apart
     assert set(quantised["rival_title"]) == {f"{TWIN.title}, 3 bits"}
     found = row(quantised, costs=INT8)
     rival = 3 * (0.2 * 3 / 8 + 0.03)
     own = [0.23 + 0.03 * 0.8, 0.23 + 0.03 * 1.6]
     assert found["saving"] == pytest.approx(np.mean([1 - e / rival for e in own]))
-    whole = row(table[table["rival_bits"].isna()], rival=energy.TWIN, costs=INT8)
+    whole = row(table[table["rival_bits"].isna()], rival=PAPER.counterpart, costs=INT8)
     assert whole["saving"] == pytest.approx(np.mean([1 - e / (3 * 0.23) for e in own]))
     bits = savings([dataclasses.replace(SNN, steps=8), TWIN])["rival_bits"].dropna()
     assert set(bits) == {4}
@@ -217,24 +223,27 @@ def test_a_structure_has_break_even_rates_without_any_measurement():
 @pytest.fixture
 def small_networks(monkeypatch):
     """Both networks as small as they go, whatever the number of steps."""
-    real = account.structure
 
     @functools.cache
-    def structure(name: str, size: int, **kwargs) -> account.Structure:
-        return real(name, SMALL[name] | kwargs, size)
+    def counted(name: str, size: int, **kwargs) -> Structure:
+        return structure(name, SMALL[name] | kwargs, size)
 
-    monkeypatch.setattr(
-        account, "structure", lambda name, kwargs, size: structure(name, size, **kwargs)
-    )
-    monkeypatch.setattr(account, "TABLE_SIZE", 32)
-    monkeypatch.setattr(energy, "TIME_STEPS", (1, 4))
-    monkeypatch.setattr(energy, "SIZES", (32, 64))
-    monkeypatch.setattr(energy, "MAC_TO_AC", (1, 10))
+    def small_structure(
+        name: str, kwargs: dict, size: int, at_other_size: Structure | None = None
+    ) -> Structure:
+        return counted(name, size, **kwargs)
+
+    monkeypatch.setattr(sensitivity, "structure", small_structure)
+    monkeypatch.setattr(sensitivity, "TABLE_SIZE", 32)
+    monkeypatch.setattr(sensitivity, "TIME_STEPS", (1, 4))
+    monkeypatch.setattr(sensitivity, "SIZES", (32, 64))
+    monkeypatch.setattr(sensitivity, "MAC_TO_AC", (1, 10))
+    return small_structure
 
 
 def test_sensitivity_by_hand(small_networks, tmp_path):
     file = tmp_path / "new" / "sensitivity.csv"
-    energy.write_sensitivity(file)
+    write_sensitivity([PAPER], file)
     assert file.with_name("sensitivity.csv.provenance.json").is_file()
     table = pd.read_csv(file)
     assert {varied: len(rows) for varied, rows in table.groupby("varied")} == {
@@ -245,11 +254,11 @@ def test_sensitivity_by_hand(small_networks, tmp_path):
     horowitz = cost_tables()[DEFAULT_COSTS]
 
     def amounts(size: int, **kwargs) -> tuple[float, float, float]:
-        layers = account.structure("esdnet", kwargs, size).layers
+        layers = small_networks("esdnet", kwargs, size).layers
         layers = layers[layers["role"] == "layer"]
         analog, spikes = layers["input"] == "analog", layers["input"] == "spikes"
         assert (analog | spikes).all()
-        rival = account.structure(energy.TWIN, {}, size).layers
+        rival = small_networks(PAPER.counterpart, {}, size).layers
         return (
             layers.loc[analog, "macs"].sum(),
             layers.loc[spikes, "reach"].sum(),
@@ -290,7 +299,7 @@ def test_sensitivity_by_hand(small_networks, tmp_path):
 
 def test_prices_of_a_quantised_account_are_those_of_its_bits():
     costs = cost_tables()[INT8]
-    [narrow] = prices(
+    [narrow] = image_prices(
         network("ann", [ordinary(1e9)], bits=2), costs, "b", reuse=False, zero_skipping=False
     )
     assert narrow.energy == pytest.approx(0.2 * 2 / 8 + 0.03)

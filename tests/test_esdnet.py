@@ -10,10 +10,14 @@ from safetensors.torch import load_file
 from spikingjelly.activation_based import layer
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
-from derainbench.energy.counting import firing_rates, parameters
+from derainbench.catalog.model_cards import model_card
+from derainbench.energy.networks import parameter_count
+from derainbench.energy.spikes.firing_rates import firing_rates
 from derainbench.evaluation.inference import restore_tiled, tile_starts
-from esdnet import ESDNet, load_checkpoint
+from derainbench.models.weights import load_weights
+from esdnet import ESDNet
 
+TILING = model_card("esdnet").network.tiling
 OPEN = GOLDEN / "esdnet" / "open"
 CASE = read_json(OPEN / "case.json")
 ARRAYS = np.load(OPEN / "case.npz")
@@ -27,7 +31,7 @@ def tensor(name: str) -> torch.Tensor:
 @pytest.fixture
 def model() -> ESDNet:
     model = ESDNet(**CASE["constructor"])
-    load_checkpoint(model, OPEN / "weights.safetensors")
+    load_weights(model, OPEN / "weights.safetensors")
     return model
 
 
@@ -36,7 +40,7 @@ def test_keys_are_those_of_the_official_weights(model):
     assert {k: v.shape for k, v in model.state_dict().items()} == {
         k: v.shape for k, v in official.items()
     }
-    assert parameters(model) == CASE["n_params"]
+    assert parameter_count(model) == CASE["n_params"]
 
 
 @torch.no_grad()
@@ -51,12 +55,16 @@ def test_training_output_equals_the_official_one(model):
 
 def test_tiles_start_where_the_official_ones_do():
     height, width = ARRAYS["x_tiled"].shape[2:]
-    spots = [[top, left] for top in tile_starts(height) for left in tile_starts(width)]
+    spots = [
+        [top, left]
+        for top in tile_starts(height, TILING.side, TILING.overlap)
+        for left in tile_starts(width, TILING.side, TILING.overlap)
+    ]
     assert spots == ARRAYS["tile_starts"].tolist()
 
 
 def test_tiled_output_equals_the_official_one(model):
-    restored = restore_tiled(model.eval(), tensor("x_tiled")[0])
+    restored = restore_tiled(model.eval(), tensor("x_tiled")[0], TILING)
     assert share_within(restored, ARRAYS["y_tiled"][0], 1e-5) >= 0.999
 
 
@@ -91,7 +99,7 @@ def test_full_model_has_the_official_keys_shapes_and_order():
         model = ESDNet()
     found = [(k, list(v.shape)) for k, v in model.state_dict().items()]
     assert found == list(manifest["state_dict"].items())
-    assert parameters(model) == manifest["n_params"] == 12_811_463
+    assert parameter_count(model) == manifest["n_params"] == 12_811_463
 
 
 def test_fresh_batch_norms_scale_to_the_threshold_as_officially():
@@ -196,7 +204,7 @@ def test_variants_run(arguments):
     y = model(x)
     assert y.shape == x.shape
     assert y.isfinite().all()
-    assert parameters(model) != parameters(ESDNet(**SMALL))
+    assert parameter_count(model) != parameter_count(ESDNet(**SMALL))
 
 
 @pytest.mark.parametrize("removed", ["temporal", "channel", "spatial"])

@@ -13,14 +13,15 @@ from safetensors.torch import save_file
 from spikingjelly.activation_based import layer, neuron
 from torch import nn
 
-from derainbench import models
-from derainbench.energy import estimators
-from derainbench.energy.counting import count
-from derainbench.energy.estimate import Estimator
-from derainbench.energy.estimator_neuromc import read_neuromc
-from derainbench.energy.estimators import Subjects, rows
-from derainbench.energy.estimators_spikingjelly import ESTIMATORS
-from derainbench.energy.folding import folded
+from derainbench.energy.estimators import measurement
+from derainbench.energy.estimators.estimate import Estimator
+from derainbench.energy.estimators.folding import folded
+from derainbench.energy.estimators.measurement import Subjects, estimate_rows
+from derainbench.energy.estimators.neuromc import read_neuromc
+from derainbench.energy.estimators.spikingjelly_estimators import ESTIMATORS
+from derainbench.energy.forward_pass import count_on_image
+from derainbench.models.construction import build
+from derainbench.models.weights import weight_metadata
 
 PJ = 1e-9  # millijoule
 INPUTS, OUTPUTS, SIDE = 3, 3, 4
@@ -58,7 +59,7 @@ def one_layer(*after: nn.Module) -> nn.Module:
 def row_of(name: str, model: nn.Module, image: torch.Tensor) -> dict:
     """The last row of an estimator: the one without what it does not model, if there are two."""
     [estimator] = [e for e in ESTIMATORS if e.name == name]
-    return list(rows(Subjects(model), image, [estimator]))[-1]
+    return list(estimate_rows(Subjects(model), image, [estimator]))[-1]
 
 
 def per_byte(capacity: int) -> float:
@@ -178,8 +179,10 @@ def test_a_neurons_state_is_memory():
 @pytest.mark.parametrize("image", [spikes(), values()], ids=["spikes", "values"])
 def test_leaving_out_nothing_changes_nothing(image):
     model = one_layer(nn.BatchNorm2d(OUTPUTS), neuron.LIFNode()).eval()
-    ours, _ = Subjects(model).as_it_is.ours(image)
-    strict, lenient = (read_neuromc(copy.deepcopy(model), image, ours, s) for s in (True, False))
+    benchmark, _ = Subjects(model).as_it_is.benchmark_count(image)
+    strict, lenient = (
+        read_neuromc(copy.deepcopy(model), image, benchmark, s) for s in (True, False)
+    )
     assert lenient.parts == strict.parts
     assert lenient.parts["memory"]["extra_memory_pj"] > 0  # of the norm and the neuron
     assert lenient.counts == strict.counts
@@ -223,7 +226,7 @@ def test_silence_is_no_spike_in_an_ordinary_network():
 def trained_like(name: str) -> nn.Module:
     """A small model whose batch norms have statistics and weights of their own."""
     torch.manual_seed(0)
-    model = models.build(name, **SMALL[name]).eval()
+    model = build(name, **SMALL[name]).eval()
     for norm in [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]:
         norm.running_mean.normal_(0, 0.1)
         norm.running_var.uniform_(0.5, 1.5)
@@ -247,7 +250,7 @@ def test_folding_changes_nothing_but_rounding(name, dtype, tolerance):
     assert torch.allclose(fused(image), expected, rtol=0, atol=tolerance)
     assert same_state(model.state_dict(), before)
     if name == "esdnet":
-        pairs = zip(count(model, image), count(fused, image), strict=True)
+        pairs = zip(count_on_image(model, image), count_on_image(fused, image), strict=True)
         assert all(a.effective == b.effective for a, b in pairs if a.input == "spikes")
 
 
@@ -268,19 +271,19 @@ def test_only_what_batch_norm_alone_does_is_folded():
 def test_the_given_model_is_left_as_it_is():
     model = trained_like("esdnet")
     before = copy.deepcopy(model.state_dict())
-    list(rows(Subjects(model), torch.rand(1, 3, 16, 16)))
+    list(estimate_rows(Subjects(model), torch.rand(1, 3, 16, 16)))
     assert same_state(model.state_dict(), before)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
     assert not any(m._backward_hooks for m in model.modules())
 
 
-def broken(model, image, ours, strict):
+def broken(model, image, benchmark, strict):
     raise KeyError("first line\nsecond line")
 
 
 def test_a_failure_is_a_value_and_stops_no_other():
     lenient = Estimator("broken", broken, "d", lenient=True)
-    found = list(rows(Subjects(one_layer()), spikes(), [lenient, ESTIMATORS[0]]))
+    found = list(estimate_rows(Subjects(one_layer()), spikes(), [lenient, ESTIMATORS[0]]))
     assert [row["strict"] for row in found] == [True, False, None]
     assert [row["status"].split(":")[0] for row in found] == ["cannot run", "cannot run", "ok"]
     assert "energy_mj" not in found[0]
@@ -297,9 +300,9 @@ def tables(tmp_path_factory):
         save_file(
             trained_like(name).state_dict(),
             folder / f"{name}.safetensors",
-            metadata=models.metadata_of(own),
+            metadata=weight_metadata(own),
         )
-        estimators.measure(
+        measurement.measure(
             model_name=name,
             weights=folder / f"{name}.safetensors",
             split_folder=folder / "data",
@@ -314,7 +317,7 @@ def tables(tmp_path_factory):
 @pytest.mark.parametrize("name", ["esdnet", "esdnet-ann"])
 def test_every_estimator_runs_or_says_why_not(tables, name):
     table = pd.read_csv(tables / f"{name}.csv")
-    assert list(table.columns) == estimators.COLUMNS
+    assert list(table.columns) == measurement.COLUMNS
     ran = table[table["status"] == "ok"]
     assert list(ran["estimator"]) == [e.name for e in ESTIMATORS]
     parts = ran[["compute_mj", "memory_mj", "rest_mj"]].sum(axis=1)

@@ -9,11 +9,14 @@ import torch
 from helpers import noise, one_line, read_json, save, tree
 from safetensors.torch import save_file
 
-from derainbench import models
 from derainbench.data.images import read_rgb
-from derainbench.errors import BenchError
-from derainbench.evaluation.evaluate import Restorer, derain, evaluate, score_folders, summarise
-from derainbench.evaluation.protocols import PROTOCOLS, score_all
+from derainbench.evaluation.full_reference import evaluate, score_folders, summarise
+from derainbench.evaluation.restoration import Restorer, derain
+from derainbench.foundation.errors import BenchError
+from derainbench.metrics.full_reference import score_all
+from derainbench.metrics.protocols import PROTOCOLS
+from derainbench.models.construction import build
+from derainbench.models.weights import load_model
 
 RESULTS = ["per_image.csv", "per_image.csv.provenance.json", "summary.json"]
 
@@ -120,7 +123,7 @@ def test_images_too_small_to_score_are_refused_by_name(restorer, paired_set, tmp
 
 
 def test_output_that_is_not_finite_is_refused(split, tmp_path):
-    model = models.build("prn_r", recurrent_iter=1)
+    model = build("prn_r", recurrent_iter=1)
     state = {k: v.clone() for k, v in model.state_dict().items()}
     state["conv.0.weight"].fill_(1e38)
     save_file(state, tmp_path / "wild.safetensors")
@@ -186,7 +189,7 @@ def test_scoring_unpaired_folders_is_refused(split, tmp_path):
 @torch.no_grad()
 def test_restoring_is_the_model_on_the_scaled_image(restorer, prn_weights):
     image = noise(20, 30)
-    model, _ = models.load("prn_r", prn_weights)
+    model, _ = load_model("prn_r", prn_weights)
     x = torch.from_numpy(image.transpose(2, 0, 1) / np.float32(255))[None]
     expected = (model(x)[0].clamp(0, 1) * 255).permute(1, 2, 0).numpy().astype(np.uint8)
     assert np.array_equal(restorer(image), expected)

@@ -16,11 +16,13 @@ from launch import Call, launching
 from packing import KINDS, pack, picture, stored_rar
 from PIL import Image
 
-from derainbench.data import archives, catalogue, download
-from derainbench.data.acquire import Wanted, add, fetch, planned
-from derainbench.data.catalogue import DatasetEntry
-from derainbench.data.download import Patience
-from derainbench.errors import BenchError
+from derainbench.catalog import dataset_entries
+from derainbench.catalog.dataset_entries import DatasetEntry
+from derainbench.data.acquisition import archives, download
+from derainbench.data.acquisition.acquire import add, fetch, planned
+from derainbench.data.acquisition.download import Patience
+from derainbench.data.acquisition.request import Wanted
+from derainbench.foundation.errors import BenchError
 
 QUICK = Patience(attempts=2, connect=5, read=10, longest_wait=0.01)
 
@@ -587,7 +589,7 @@ def test_a_full_disk_is_named_and_a_later_call_goes_on(
         elif stage == "verifying":
             patch.setattr("derainbench.data.verify.write_text", full)
         else:
-            patch.setattr("derainbench.firstseen.write_json", full)
+            patch.setattr("derainbench.foundation.first_seen.write_json", full)
         assert says_disk_is_full(failed_fetch(wish), box / "data")
     assert leftovers(box / "data") == {".Tiny.downloads"}
     fetch(wish, patience=QUICK)
@@ -725,7 +727,7 @@ def test_a_process_that_ends_at_any_moment_leaves_a_whole_set_or_none(
 def test_the_catalogue_leads_the_command_line_to_the_mirror(server, box, packed, cli, monkeypatch):
     url = server.gives("/set.zip", packed(WHOLE))
     known = {"Tiny": DatasetEntry(**facts(http(url)))}
-    monkeypatch.setattr(catalogue, "entries", lambda: known)
+    monkeypatch.setattr(dataset_entries, "dataset_entries", lambda: known)
     done = cli("data", "fetch", "tiny", "--root", box / "data")
     assert done.code == 0
     assert done.stdout.startswith("Tiny: 2 train, 2 test; complete: all checks passed")

@@ -5,8 +5,14 @@ import os
 import pytest
 from helpers import one_line, tree
 
-from derainbench.errors import BenchError
-from derainbench.files import atomic_path, digest_of, staged_folder, write_json, write_text
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import (
+    atomic_path,
+    digest_of,
+    staged_folder,
+    write_json,
+    write_text,
+)
 
 
 def test_a_file_appears_when_the_block_ends_well(tmp_path):

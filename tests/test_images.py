@@ -9,7 +9,7 @@ from helpers import noise, one_line
 from PIL import Image
 
 from derainbench.data.images import image_files, image_size, read_rgb, write_png
-from derainbench.errors import BenchError
+from derainbench.foundation.errors import BenchError
 
 
 def grey_ramp() -> np.ndarray:

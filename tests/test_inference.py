@@ -1,16 +1,13 @@
 """Tiles and padding leave no trace in the restored image; 8 bits come about as announced."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from helpers import noise, one_line
 from torch import nn
 
-from baselines.registry import ESDNET_TILING, ModelCard, Tiling
-from derainbench import models
-from derainbench.errors import BenchError
+from derainbench.catalog.card_format import ModelCard, Network, Tiling
+from derainbench.catalog.model_cards import model_card
 from derainbench.evaluation.inference import (
     BATCH_PIXELS,
     QUANTISE,
@@ -23,7 +20,9 @@ from derainbench.evaluation.inference import (
     tile_starts,
     to_uint8,
 )
+from derainbench.foundation.errors import BenchError
 
+ESDNET_TILING = Tiling(side=80, overlap=8, blend="distance", exact=True)
 TILE, OVERLAP = ESDNET_TILING.side, ESDNET_TILING.overlap
 SIZES = [(80, 80), (81, 80), (100, 130), (152, 153), (23, 17), (1, 1), (40, 200), (161, 79)]
 SCHEMES = {
@@ -36,7 +35,8 @@ SCHEMES = {
 
 def card(inference: str = "whole", **facts) -> ModelCard:
     """A card for models of these tests."""
-    return ModelCard("probe", "Probe", Probe, inference=inference, **facts)
+    network = Network(build="test_inference:Probe", inference=inference, **facts)
+    return ModelCard.model_construct(name="probe", title="Probe", network=network)
 
 
 class Probe(nn.Module):
@@ -59,7 +59,7 @@ def smooth(height: int, width: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("length", [80, 81, 100, 151, 152, 153, 321, 481])
 def test_tiles_cover_a_side_with_overlap(length):
-    starts = tile_starts(length)
+    starts = tile_starts(length, TILE, OVERLAP)
     assert starts[0] == 0 and starts[-1] == length - TILE
     assert starts == sorted(set(starts))
     steps = np.diff(starts)
@@ -85,7 +85,7 @@ def test_constant_images_come_back_constant(size, scheme):
 @pytest.mark.parametrize("size", SIZES)
 def test_every_official_tile_is_whole(size):
     probe = Probe()
-    restore_tiled(probe, smooth(*size))
+    restore_tiled(probe, smooth(*size), ESDNET_TILING)
     assert {shape[1:] for shape in probe.shapes} == {(3, TILE, TILE)}
 
 
@@ -144,7 +144,9 @@ def test_edges_of_tiles_that_a_network_sees_leave_faint_traces(scheme, size):
     whole = restore_whole(Blur(), image, multiple, padding)
     traces = {}
     for overlap in (1, 16, 24):
-        tiled = restore_tiled(Blur(), image, replace(tiling, overlap=overlap), multiple, padding)
+        tiled = restore_tiled(
+            Blur(), image, tiling.model_copy(update={"overlap": overlap}), multiple, padding
+        )
         traces[overlap] = (tiled - whole).abs().max()
     assert traces[16] < 0.03 and traces[24] < 0.012 and traces[1] > 0.1
 
@@ -164,6 +166,7 @@ def test_the_nearer_tile_counts_more():
     restored = restore_tiled(
         lambda tiles: torch.arange(2.0)[:, None, None, None].expand_as(tiles),
         torch.zeros(3, TILE, TILE + 20),
+        ESDNET_TILING,
     )[0]
     assert (restored[:, :20] == 0).all()
     assert (restored[:, TILE:] == 1).all()
@@ -254,7 +257,7 @@ def test_what_is_done_is_described():
     assert describe(card(), None) == {"inference": "whole", "max_pixels": 1_000_000, **tiles}
     assert describe(card(), "tiled") == describe(card("tiled"), None)
     assert describe(card("tiled"), None) == {"inference": "tiled", **tiles}
-    assert describe(models.card("esdnet"), None)["tile"] == 80
+    assert describe(model_card("esdnet"), None)["tile"] == 80
 
 
 def test_eight_bits_are_rounded_or_truncated_after_clamping():

@@ -1,7 +1,5 @@
 """Every model restores images of any size, whole and in tiles, and says which."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -9,37 +7,43 @@ from helpers import noise, one_line, refusal, save
 from networks import SMALL, small
 from safetensors.torch import save_file
 
-from baselines.registry import ModelCard
-from derainbench import models
+from derainbench.catalog.card_format import ModelCard
+from derainbench.catalog.model_cards import model_card, model_names
 from derainbench.data.images import read_rgb
-from derainbench.errors import BenchError
-from derainbench.evaluation.evaluate import Restorer
 from derainbench.evaluation.inference import describe, restore
+from derainbench.evaluation.restoration import Restorer
+from derainbench.foundation.errors import BenchError
+from derainbench.models.weights import weight_metadata
 
-NAMES = models.model_names()
+NAMES = model_names()
 
 
 @pytest.fixture
 def weights(name, tmp_path):
     """Weights of a small model, which carry its constructor arguments."""
     path = tmp_path / f"{name}.safetensors"
-    metadata = models.metadata_of({"model": name, "kwargs": SMALL[name]})
+    metadata = weight_metadata({"model": name, "kwargs": SMALL[name]})
     save_file(small(name).state_dict(), path, metadata=metadata)
     return path
 
 
 def shrunk(name: str, side: int = 48, overlap: int = 16) -> ModelCard:
     """A model's card with small tiles, and without memory for more than one."""
-    card = models.card(name)
-    side = -(-side // card.size_multiple) * card.size_multiple
-    tiling = replace(card.tiling, side=side, overlap=overlap)
-    return replace(card, tiling=tiling, max_pixels=side**2)
+    card = model_card(name)
+    side = -(-side // card.network.size_multiple) * card.network.size_multiple
+    tiling = card.network.tiling.model_copy(update={"side": side, "overlap": overlap})
+    return with_network(card, tiling=tiling, max_pixels=side**2)
+
+
+def with_network(card: ModelCard, **changes: object) -> ModelCard:
+    """A card whose network differs in these fields."""
+    return card.model_copy(update={"network": card.network.model_copy(update=changes)})
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("size", [(37, 53), (5, 7), (130, 9)])
 def test_odd_sizes_are_restored_as_the_official_evaluation_does(name, size):
-    restored = restore(small(name), torch.rand(3, *size), models.card(name))
+    restored = restore(small(name), torch.rand(3, *size), model_card(name))
     assert restored.shape == (3, *size)
     assert restored.isfinite().all()
 
@@ -58,7 +62,7 @@ def test_images_too_large_for_one_pass_are_tiled(name):
 @pytest.mark.parametrize("name", ["prenet", "brn", "ddn", "rcdnet", "efficientderain"])
 def test_tiles_of_networks_that_see_no_further_show_no_seams(name):
     model, card, image = small(name), shrunk(name, 160, 64), torch.rand(3, 200, 240)
-    whole = restore(model, image, replace(card, max_pixels=10**6), "whole")
+    whole = restore(model, image, with_network(card, max_pixels=10**6), "whole")
     tiled = restore(model, image, card, "tiled")
     assert 0 < (tiled - whole).abs().max() < 1 / 255
 
@@ -67,7 +71,7 @@ def test_tiles_of_networks_that_see_no_further_show_no_seams(name):
 def test_what_was_done_is_recorded(name, weights):
     for mode in (None, "tiled", "whole"):
         settings = Restorer(name, weights, mode=mode, device="cpu").settings
-        assert settings.items() >= describe(models.card(name), mode).items()
+        assert settings.items() >= describe(model_card(name), mode).items()
     assert Restorer(name, weights, mode="tiled", device="cpu").settings["overlap"] > 0
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from helpers import one_line, read_json
 
-from derainbench.energy import joules, power
-from derainbench.energy.power import Reading
-from derainbench.errors import BenchError
+from derainbench.energy.hardware import joules, meters
+from derainbench.energy.hardware.meters import Reading
+from derainbench.foundation.errors import BenchError
 
 
 class FakeMeter:
@@ -77,7 +77,7 @@ def test_a_stretch_is_filled_and_its_images_counted(at_rest):
     work = [Reading(2.0, {"cpu": c}) for c in (30.0, 31.0, 80.0)]
     meter = FakeMeter(IDLE, one, *work)
     model = Counting(meter)
-    found = joules.drawn(model, torch.zeros(1, 3, 4, 4), meter, repetitions=3)
+    found = joules.energy_drawn(model, torch.zeros(1, 3, 4, 4), meter, repetitions=3)
     assert found["images_per_repetition"] == 5
     assert found["seconds_per_image"] == 0.4
     assert found["parts"]["cpu"]["joules_per_image"] == pytest.approx(2.2)
@@ -96,13 +96,13 @@ def test_a_measurement_is_written_with_its_record(at_rest, monkeypatch, prn_weig
     assert read_json(out) == result
     assert result["status"] == "measured"
     assert result["parts"]["total"]["joules_per_image"] == 10
-    assert joules.sentences(result)[0].startswith("cpu: 10 J per image above idle")
+    assert joules.joule_sentences(result)[0].startswith("cpu: 10 J per image above idle")
     assert read_json(tmp_path / "j.json.provenance.json")["packages"]["zeus"]
 
 
 def test_a_machine_without_meters_is_a_result(cli, monkeypatch, prn_weights, tmp_path):
     def none(device):
-        raise power.Unavailable("no meters in this test")
+        raise meters.Unavailable("no meters in this test")
 
     monkeypatch.setattr(joules, "open_meter", none)
     out = tmp_path / "j.json"
@@ -121,8 +121,8 @@ def test_a_processor_whose_counters_cannot_be_read_says_so(monkeypatch):
 
     monkeypatch.setattr(cpu, "_cpus", None)
     monkeypatch.setattr(cpu, "rapl_is_available", lambda: False)
-    with pytest.raises(power.Unavailable) as refused:
-        power.open_meter(torch.device("cpu"))
+    with pytest.raises(meters.Unavailable) as refused:
+        meters.open_meter(torch.device("cpu"))
     assert "RAPL" in one_line(refused.value)
 
 
@@ -142,7 +142,7 @@ def test_the_readings_of_zeus_in_joules(monkeypatch):
             return CpuDramMeasurement(cpu_mj=7000.0 * self.looks, dram_mj=2000.0 * self.looks)
 
     monkeypatch.setattr(cpu, "_cpus", Processor())
-    meter = power.open_meter(torch.device("cpu"))
+    meter = meters.open_meter(torch.device("cpu"))
     meter.begin()
     reading = meter.end()
     assert reading.joules == pytest.approx({"cpu": 7.0, "dram": 2.0})

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from helpers import noise, one_line, save, tree
 
-from derainbench.data import catalogue
-from derainbench.data.acquire import Wanted, add
-from derainbench.data.catalogue import DatasetEntry
+from derainbench.catalog.dataset_entries import DatasetEntry, dataset_entry
+from derainbench.data.acquisition.acquire import add
+from derainbench.data.acquisition.layouts import plan
+from derainbench.data.acquisition.request import Wanted
 from derainbench.data.images import read_rgb
-from derainbench.data.layouts import plan
 from derainbench.data.pairs import read_split
-from derainbench.errors import BenchError
+from derainbench.foundation.errors import BenchError
 
 SIZE = (32, 48)
 
@@ -180,6 +180,6 @@ def test_a_dry_run_writes_nothing(cli, tmp_path):
 
 
 def test_real_folders_pair_up(shared):
-    assert plan([shared / "data/Rain200H"], catalogue.entry("Rain200H")).count("train") == 118
-    assert plan([shared / "data/Rain100L"], catalogue.entry("Rain100L")).count("test") == 20
-    assert plan([shared / "data/BSDS500_clean"], catalogue.entry("BSDS500")).count("val") == 100
+    assert plan([shared / "data/Rain200H"], dataset_entry("Rain200H")).count("train") == 118
+    assert plan([shared / "data/Rain100L"], dataset_entry("Rain100L")).count("test") == 20
+    assert plan([shared / "data/BSDS500_clean"], dataset_entry("BSDS500")).count("val") == 100

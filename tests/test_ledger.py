@@ -1,39 +1,68 @@
-"""The claims of a paper are checked when they are read; mistakes are named in one line."""
+"""The papers of the catalogue are checked when they are read; mistakes are named in one line."""
+
+import shutil
 
 import pytest
+import yaml
 from helpers import one_line
 
-from derainbench.audit import ledger
-from derainbench.audit.ledger import Ledger
 from derainbench.audit.verdicts import TESTS
-from derainbench.errors import BenchError
-from derainbench.settings import check
+from derainbench.catalog import files, ledger
+from derainbench.catalog.ledger import Ledger
+from derainbench.catalog.papers import ablated_parts, called, paper_names, read_paper
+from derainbench.catalog.verdicts import Outcome
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.settings import check
 
 CLAIM = {"id": "x", "wording": "w", "source": "s", "kind": "abstract", "test": "schedule"}
 
 
+@pytest.fixture
+def paper_of(tmp_path, monkeypatch):
+    """Writes a paper into a copy of the catalogue; gives its name."""
+    shutil.copytree(files.CATALOG, tmp_path / "catalog")
+    monkeypatch.setattr(files, "CATALOG", tmp_path / "catalog")
+
+    def write(claims: list[dict], **facts: object) -> str:
+        folder = tmp_path / "catalog" / "papers" / "invented"
+        folder.mkdir()
+        facts = {"network": "esdnet", "method": "Invented"} | facts
+        (folder / "paper.yaml").write_text(yaml.safe_dump(facts))
+        (folder / "claims.yaml").write_text(yaml.safe_dump({"claims": claims}))
+        return folder.name
+
+    return write
+
+
 def refused(**changes) -> str:
     with pytest.raises(BenchError) as error:
-        check(Ledger, {"model": "esdnet", "claims": [CLAIM | changes]}, "x.yaml")
+        check(Ledger, {"claims": [CLAIM | changes]}, "x.yaml")
     return one_line(error.value)
 
 
-def test_the_ledger_of_the_paper_names_every_known_claim():
-    book = ledger.load("esdnet")
-    assert {c.id for c in book.claims} == {
+def test_the_ledger_of_the_first_paper_names_every_known_claim():
+    paper = read_paper("esdnet")
+    assert {c.id for c in paper.ledger.claims} == {
         "energy-54", "params-0.165M", "comparable", "rain200h-psnr-main", "rain200h-psnr-ablation",
         "rain200h-30-against-29",
         "rain200l-retrained", "direct-training", "rain-spikes", "mau-helps",
     }  # fmt: skip
-    assert {c.id for c in book.findings} == {
-        "analog-share", "analog-against-twin", "zero-first-epoch", "selection-on-test",
+    assert {c.id for c in paper.ledger.findings} == {
+        "analog-share", "analog-against-counterpart", "zero-first-epoch", "selection-on-test",
         "no-released-library",
     }  # fmt: skip
-    assert (book.model, book.twin) == ("esdnet", "esdnet-ann")
+    assert paper.networks == ("esdnet", "esdnet-ann")
+    assert paper.claimed_saving == 0.54
 
 
 def test_every_test_of_a_ledger_can_be_run():
     assert set(TESTS) == set(ledger.TESTS)
+
+
+def test_a_verdict_is_one_of_five_words():
+    words = ["reproduced", "deviates", "contradicted", "undecided", "not testable here"]
+    assert [str(outcome) for outcome in Outcome] == words
+    assert all(outcome.meaning for outcome in Outcome)
 
 
 @pytest.mark.parametrize(
@@ -49,25 +78,62 @@ def test_every_test_of_a_ledger_can_be_run():
             "test 'comparable' takes trained networks: 'speaks' without smoke",
         ),
         ({"test": "analog-macs"}, "test 'analog-macs' needs 'published'"),
-        (
-            {"test": "analog-ratio", "published": 1},
-            "claim 'x': test 'analog-ratio' needs 'twin'",
-        ),
         ({"speaks": ["real"]}, "x.yaml: claims.0.speaks.0: Input should be 'smoke'"),
         ({"tolerence": 1}, "x.yaml: claims.0.tolerence: unknown key (did you mean 'tolerance'?)"),
     ],
 )
-def test_mistakes_are_named(changes, message):
+def test_mistakes_in_a_ledger_are_named(changes, message):
     assert message in refused(**changes)
 
 
-def test_ids_are_unique_and_models_known():
+def test_ids_are_unique():
     with pytest.raises(BenchError, match="two claims have the id 'x'"):
-        check(Ledger, {"model": "esdnet", "claims": [CLAIM, CLAIM]}, "x.yaml")
-    with pytest.raises(BenchError, match=r"unknown model 'esdnot'.*'esdnet'"):
-        check(Ledger, {"model": "esdnot", "claims": [CLAIM]}, "x.yaml")
-    with pytest.raises(BenchError, match="no ledger 'nobody'; there are: esdnet"):
-        ledger.load("nobody")
+        check(Ledger, {"claims": [CLAIM, CLAIM]}, "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("claim", "facts", "message"),
+    [
+        ({"test": "analog-ratio", "published": 1}, {}, "test 'analog-ratio' needs 'counterpart'"),
+        ({}, {"network": "esdnot"}, "unknown model 'esdnot' (did you mean 'esdnet'?)"),
+        ({}, {"baselines": ["prenot"]}, "unknown model 'prenot' (did you mean 'prenet'?)"),
+        ({}, {"cells": [{"artefact": "table-1", "claim": "y"}]}, "no claim 'y'"),
+        ({}, {"cells": [{"artefact": "table-1", "claim": "x"}]}, "no artefact 'table-1'"),
+        (
+            {},
+            {"artefacts": {"figure-1": {"kind": "scores", "title": "t"}}},
+            "figure-1: a scores is called table-N",
+        ),
+        ({}, {"sets": ["Rain12"]}, "invented/paper.yaml: sets: unknown key"),
+    ],
+)
+def test_mistakes_in_a_paper_are_named(paper_of, claim, facts, message):
+    name = paper_of([CLAIM | claim], **facts)
+    with pytest.raises(BenchError) as error:
+        read_paper(name)
+    assert message in one_line(error.value) and "invented/paper.yaml" in str(error.value)
+
+
+def test_a_paper_needs_neither_artefacts_nor_a_counterpart(paper_of):
+    paper = read_paper(paper_of([CLAIM]))
+    assert paper.networks == ("esdnet",)
+    assert (paper.claimed_saving, paper.artefacts, paper.known_cells("table-1")) == (None, {}, [])
+    assert paper_names() == ["esdnet", "invented"]
+
+
+def test_an_unknown_paper_is_refused_with_a_suggestion():
+    with pytest.raises(BenchError, match=r"unknown paper 'esdnot' \(did you mean 'esdnet'\?\)"):
+        read_paper("esdnot")
+
+
+def test_artefacts_are_called_as_papers_call_them():
+    assert [called(name) for name in ("table-1", "figure-12")] == ["Table 1", "Fig. 12"]
+
+
+def test_the_parts_that_ablations_vary_are_those_of_the_networks_paper():
+    parts = ["MAU", "FRB", "shortcut", "normalisation", "time steps", "threshold"]
+    assert ablated_parts("esdnet") == parts
+    assert ablated_parts("prenet") == []
 
 
 @pytest.mark.parametrize(
@@ -75,6 +141,6 @@ def test_ids_are_unique_and_models_known():
     [(False, 105, True), (False, 105.1, False), (True, 600, True), (True, 601, False)],
 )
 def test_a_tolerance_is_absolute_or_a_share(relative, measured, meets):
-    book = {"published": 100, "tolerance": 5, "relative": relative}
-    found = check(Ledger, {"model": "esdnet", "claims": [CLAIM | book]}, "x.yaml").claims[0]
-    assert found.within(measured) is meets
+    numbers = {"published": 100, "tolerance": 5, "relative": relative}
+    claim = check(Ledger, {"claims": [CLAIM | numbers]}, "x.yaml").claims[0]
+    assert claim.within(measured) is meets

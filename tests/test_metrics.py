@@ -6,8 +6,9 @@ from helpers import GOLDEN, noise, one_line, read_json
 from scipy.signal import correlate2d
 
 from derainbench.data.images import read_rgb
-from derainbench.errors import BenchError
-from derainbench.evaluation.protocols import PROTOCOLS, luma, score, score_all
+from derainbench.foundation.errors import BenchError
+from derainbench.metrics.full_reference import luma, score, score_all
+from derainbench.metrics.protocols import PROTOCOLS
 
 EXPECTED = read_json(GOLDEN / "metrics" / "open" / "expected.json")
 # protocol: names in expected.json of its PSNR and its SSIM, tolerances of both. The MATLAB scripts

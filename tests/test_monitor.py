@@ -7,13 +7,13 @@ from helpers import one_line, read_json, run_process
 from helpers import refusal as refused_by_cli
 from safetensors.torch import load_file
 
-from derainbench import models
+from derainbench.catalog.recipes import load_recipe
 from derainbench.data.crops import Crops
 from derainbench.data.pairs import read_split
-from derainbench.errors import BenchError
-from derainbench.report.collect import read_table
+from derainbench.foundation.errors import BenchError
+from derainbench.models.weights import load_model
+from derainbench.results.reading import read_table
 from derainbench.training import checkpoints, loop
-from derainbench.training.recipe import load_recipe
 
 UNET = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1]}
 KWARGS = {
@@ -89,7 +89,7 @@ def test_the_monitored_score_is_that_of_the_weights_on_the_test_crops(train, dat
     scored = rows["selection_psnr_rgb"].notna()
     assert scored.tolist() == rows["monitored_psnr_rgb"].notna().tolist()
     assert scored.tolist() == [False, True, False, True, True]
-    model, _ = models.load("esdnet", out / "model.safetensors")
+    model, _ = load_model("esdnet", out / "model.safetensors")
     best = read_json(out / "training.json")["best_epoch"]
     for split, column in (("test", "monitored_psnr_rgb"), ("val", "selection_psnr_rgb")):
         crops = Crops(read_split(data / split).pairs, 16)

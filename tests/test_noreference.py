@@ -8,10 +8,11 @@ import skimage.data
 import torch
 from helpers import noise, one_line, read_json, refusal, save
 
-from derainbench.data.download import Patience
-from derainbench.errors import BenchError
-from derainbench.evaluation import metricfiles, noreference
-from derainbench.evaluation.noreference import METRICS, load_metric, means, parameter_file, rate
+from derainbench.data.acquisition.download import Patience
+from derainbench.evaluation import metric_files, no_reference
+from derainbench.evaluation.no_reference import load_metric, means, parameter_file, rate
+from derainbench.foundation.errors import BenchError
+from derainbench.metrics.no_reference import METRICS
 
 NIQE, BRISQUE, PIQE = METRICS
 
@@ -19,12 +20,12 @@ NIQE, BRISQUE, PIQE = METRICS
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path, monkeypatch):
     """pyiqa's cache as on a machine where it never downloaded anything."""
-    monkeypatch.setattr(noreference, "pyiqa_cache", lambda: tmp_path / "cache")
-    monkeypatch.setattr(metricfiles, "pyiqa_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(no_reference, "pyiqa_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(metric_files, "pyiqa_cache", lambda: tmp_path / "cache")
 
 
 @pytest.fixture
-def metric_files(tmp_path):
+def parameter_files(tmp_path):
     """Parameter files of the true shapes, with made-up numbers."""
     rng = np.random.default_rng(0)
     factor = rng.standard_normal((36, 36))
@@ -43,8 +44,8 @@ def photographs(tmp_path):
     return tmp_path / "images"
 
 
-def test_every_metric_gives_a_number_with_its_file(photographs, metric_files, tmp_path):
-    table = rate(photographs, tmp_path / "out.csv", metric_files)
+def test_every_metric_gives_a_number_with_its_file(photographs, parameter_files, tmp_path):
+    table = rate(photographs, tmp_path / "out.csv", parameter_files)
     assert len(table) == 2 * len(METRICS)
     assert np.isfinite(table.score).all()
     assert all(reason == "" for _, reason in means(table).values())
@@ -71,8 +72,8 @@ def test_more_noise_gives_a_worse_piqe(tmp_path):
     assert scores["noisy.png"] > scores["clean.png"]
 
 
-def test_pyiqas_own_download_is_used_where_there_is_one(metric_files, tmp_path):
-    metric_files.rename(tmp_path / "cache")
+def test_pyiqas_own_download_is_used_where_there_is_one(parameter_files, tmp_path):
+    parameter_files.rename(tmp_path / "cache")
     assert parameter_file(NIQE, None) == tmp_path / "cache" / NIQE.file
     assert parameter_file(PIQE, None) is None
 
@@ -97,9 +98,9 @@ def test_code_in_a_parameter_file_is_not_run(tmp_path):
     assert not (tmp_path / "harm").exists()
 
 
-def test_an_image_too_small_for_a_metric_has_a_reason(metric_files, tmp_path):
+def test_an_image_too_small_for_a_metric_has_a_reason(parameter_files, tmp_path):
     save(tmp_path / "a" / "tiny.png", noise(20, 20))
-    found = means(rate(tmp_path / "a", tmp_path / "out.csv", metric_files))
+    found = means(rate(tmp_path / "a", tmp_path / "out.csv", parameter_files))
     assert "tiny.png: not" in found["niqe"][1]
 
 
@@ -117,13 +118,13 @@ def test_files_are_fetched_once_from_the_first_store_that_answers(monkeypatch, t
     def download(url, target, patience):
         asked.append(url)
         if "huggingface" in url:
-            raise metricfiles.MirrorError(f"{url}: no connection")
+            raise metric_files.MirrorError(f"{url}: no connection")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(b"parameters")
 
-    monkeypatch.setattr(metricfiles, "download", download)
+    monkeypatch.setattr(metric_files, "download", download)
     for _ in range(2):
-        assert metricfiles.fetch(["niqe"], tmp_path / "m") == [tmp_path / "m" / NIQE.file]
+        assert metric_files.fetch(["niqe"], tmp_path / "m") == [tmp_path / "m" / NIQE.file]
     assert [("huggingface" in url, NIQE.file in url) for url in asked] == [
         (True, True),
         (False, True),
@@ -131,9 +132,9 @@ def test_files_are_fetched_once_from_the_first_store_that_answers(monkeypatch, t
 
 
 def test_where_nothing_answers_the_way_by_hand_is_said(monkeypatch, tmp_path):
-    monkeypatch.setattr(metricfiles, "addresses", lambda file: [f"http://127.0.0.1:9/{file}"])
+    monkeypatch.setattr(metric_files, "addresses", lambda file: [f"http://127.0.0.1:9/{file}"])
     with pytest.raises(BenchError) as refused:
-        metricfiles.fetch(["brisque"], tmp_path, Patience(attempts=1, connect=1, read=1))
+        metric_files.fetch(["brisque"], tmp_path, Patience(attempts=1, connect=1, read=1))
     assert f"put {BRISQUE.file}" in one_line(refused.value)
     assert not (tmp_path / BRISQUE.file).exists()
 

@@ -9,8 +9,10 @@ import pytest
 from helpers import read_json
 from invented import PARTS, results
 
-from derainbench.report import artefacts, gaps, headline, interactive
-from derainbench.report.page import write_page
+from derainbench.catalog.verdicts import Outcome
+from derainbench.report.page import energy_explorer, gaps, paper_artefacts, verdict_list
+from derainbench.report.page.plot_data import option_key
+from derainbench.report.page.writing import write_page
 
 
 @pytest.fixture
@@ -62,15 +64,13 @@ def test_every_claim_has_its_verdicts_by_word_symbol_and_colour(whole):
     page, folder = whole
     claims = read_json(folder.parent / "audit" / "claims.json")["papers"][0]["claims"]
     for claim in claims:
-        block = page.split(f'id="claim-{claim["id"]}"')[1].split("</summary>")[0]
-        for verdict in {v["verdict"] for v in claim["verdicts"]}:
-            symbol = headline.SYMBOLS[verdict]
-            style = verdict.replace(" ", "-")
-            assert (
-                f'<span class="chip {style}"><span aria-hidden="true">{symbol}</span> {verdict}'
-                in block
-            )
-    energy = page.split('id="claim-energy-54"')[1].split("</summary>")[0]
+        block = page.split(f'id="claim-esdnet-{claim["id"]}"')[1].split("</summary>")[0]
+        for word in {v["verdict"] for v in claim["verdicts"]}:
+            symbol, meaning = verdict_list.SYMBOLS[word], Outcome(word).meaning
+            style = word.replace(" ", "-")
+            chip = f'<span class="chip {style}" title="{meaning}">'
+            assert f'{chip}<span aria-hidden="true">{symbol}</span> {word}' in block
+    energy = page.split('id="claim-esdnet-energy-54"')[1].split("</summary>")[0]
     assert re.findall(r'class="reading"[^>]*>([^<]*)<', energy) == [
         "(a)",
         "(b)",
@@ -86,29 +86,29 @@ def verdict(reading, word, measured, low=None, high=None):
 
 
 def test_readings_that_agree_are_one_line_and_others_are_not():
-    said = {"test": "energy-saving", "unit": "share of the rival's energy"}
+    claim = {"test": "energy-saving", "unit": "share of the baseline's energy"}
     verdicts = [
         verdict("scenario (a): one, against X", "contradicted", 0.1, 0.05, 0.15),
         verdict("scenario (a): one, against Y", "contradicted", 0.2, 0.15, 0.25),
         verdict("scenario (b): two, against X", "reproduced", 0.54, 0.53, 0.55),
         verdict("scenario (b): two, against Y", "contradicted", -0.2, -0.3, -0.1),
     ]
-    lines = list(headline._lines(said | {"verdicts": verdicts}))
-    assert [(x.label, x.verdict, x.count, x.found) for x in lines] == [
+    lines = list(verdict_list._lines(claim | {"verdicts": verdicts}))
+    assert [(x.label, x.verdict, x.count, x.measured) for x in lines] == [
         ("(a)", "contradicted", 2, "10 % to 20 %"),
         ("(b)", "reproduced", 1, "54 % [53 %, 55 %]"),
         ("(b)", "contradicted", 1, "−20 % [−30 %, −10 %]"),
     ]
     many = [verdict(f"set {i}", "deviates", float(i)) for i in range(9)]
-    [line] = headline._lines({"test": "score", "unit": "dB", "verdicts": many})
-    assert (line.label, line.count, line.found) == ("", 9, "0 dB to 8 dB")
+    [line] = verdict_list._lines({"test": "score", "unit": "dB", "verdicts": many})
+    assert (line.label, line.count, line.measured) == ("", 9, "0 dB to 8 dB")
 
 
 def test_only_scores_give_their_tables_and_a_list_of_all_else(made):
     page, _ = made("scores")
     listed = lacks(page)
     for file in ("audit/claims.json", "energy/esdnet/seed-1234/energy.json", "scenarios/energy.csv",
-                 "figures/pareto.svg", "data/synthetic-heavy/dataset.json", "paper/paper.json"):  # fmt: skip
+                 "figures/pareto.svg", "data/synthetic-heavy/dataset.json", "papers/esdnet/paper.json"):  # fmt: skip
         [line] = [x for x in listed if x.startswith(f"missing: {file}")]
         assert "made by `derainbench " in line
         assert line in page.split("</details>", 1)[1]  # and in its place
@@ -130,8 +130,9 @@ def test_without_rated_photographs_the_page_says_so(made):
     page, _ = made(without=("rated",))
     section = page.split('id="realrain"')[1].split("</section>")[0]
     assert "missing: rated/esdnet/seed-1234/photographs.csv" in section and "Empty" not in section
-    assert "missing: rated/esdnet/seed-1234/photographs.csv; made by `derainbench rate`" in lacks(
-        page
+    assert (
+        "missing: rated/esdnet/seed-1234/photographs.csv; made by `derainbench no-reference`"
+        in lacks(page)
     )
     assert "photographs-0-input.webp" not in page
 
@@ -162,9 +163,10 @@ def test_tables_name_the_files_that_they_were_computed_from(whole):
 
 def test_the_papers_artefacts_are_shown_or_their_reason(whole):
     page, folder = whole
-    section = page.split('<section id="paper">')[1].split('<section id="quality-section">')[0]
+    section = page.split('<section id="paper-esdnet"')[1].split('<section id="quality-section">')[0]
     assert "x | y" in section and "missing: nothing was rated" in section
-    assert (folder / "assets" / "figure-1.svg").is_file()  # it has no PNG
+    assert "Table 1: Scores" in section and "Fig. 1: Pareto" in section
+    assert (folder / "assets" / "esdnet-figure-1.svg").is_file()  # it has no PNG
 
 
 def test_a_markdown_table_is_read_cell_by_cell(tmp_path):
@@ -174,7 +176,7 @@ def test_a_markdown_table_is_read_cell_by_cell(tmp_path):
         "Text | with a bar.\n\n"
         + frame.map(lambda c: c.replace("|", "\\|")).to_markdown(index=False)
     )
-    pd.testing.assert_frame_equal(artefacts.read_markdown(file), frame, check_dtype=False)
+    pd.testing.assert_frame_equal(paper_artefacts.read_markdown(file), frame, check_dtype=False)
 
 
 def test_scores_of_a_seed_that_is_missing_are_left_out(tmp_path, monkeypatch):
@@ -192,18 +194,19 @@ def test_scores_of_a_seed_that_is_missing_are_left_out(tmp_path, monkeypatch):
     ]
 
 
-def test_energies_of_quantised_rivals_come_from_the_savings(tmp_path, monkeypatch):
+def test_energies_of_quantised_counterparts_come_from_the_savings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = results(tmp_path, ("scenarios",))
-    full = interactive.energy(config)["networks"][0]
+    full = energy_explorer.energy(config)["networks"][0]
+    assert (full["title"], full["claimed"]) == ("ESDNet", 0.54)
     saved = pd.read_csv("results/smoke/scenarios/savings.csv")
     rows = saved[(saved["source"] == "structure") & saved["rival_bits"].notna()]
     assert len(rows)
     for row in rows.itertuples():
-        key = interactive.option_key(row.scenario, row.reuse, row.zero_skipping)
-        [rival] = [r for r in full["rivals"] if r["title"] == row.rival_title]
+        key = option_key(row.scenario, row.reuse, row.zero_skipping)
+        [baseline] = [b for b in full["baselines"] if b["title"] == row.rival_title]
         fixed, slope = full["prices"][row.costs][key]
-        energy = rival["energies"][row.costs][key]
+        energy = baseline["energies"][row.costs][key]
         assert fixed / energy == pytest.approx(row.fixed_share, rel=1e-7, abs=1e-12)
         if row.break_even_rate == row.break_even_rate:
             assert (energy - fixed) / slope == pytest.approx(row.break_even_rate, rel=1e-7)

@@ -6,7 +6,7 @@ import pytest
 from helpers import noise, one_line, save
 
 from derainbench.data.pairs import pairing_key, read_split
-from derainbench.errors import BenchError
+from derainbench.foundation.errors import BenchError
 
 
 def split_of(folder, inputs, targets=(), size=(12, 16)):

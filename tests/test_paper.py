@@ -1,131 +1,30 @@
-"""The paper's tables and figures from invented results: numbers by hand, columns kept apart."""
-
-import json
+"""The tables of a paper from invented results: numbers by hand, columns kept apart."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import SMALL, noise, save
+from helpers import read_json
+from made_paper import made_results, scenario_files
 
-from derainbench.config import PROTOCOL_NAMES, parse
-from derainbench.energy import account
-from derainbench.energy.scenarios import DEFAULT_COSTS
-from derainbench.report import collect, paper
-from derainbench.report.architecture import INPUT, architecture
-from derainbench.report.architecturefigure import draw
-from derainbench.report.cells import Table
-from derainbench.report.paperfigures import window
+from derainbench.catalog import tolerances
+from derainbench.catalog.papers import FIGURE_KINDS, TABLE_KINDS, read_paper
+from derainbench.report.paper import artefacts
+from derainbench.report.tables.latex import long_latex
+from derainbench.report.tables.table import Table
+from derainbench.results.runs import counterpart_run, run_variants
 
-SEEDS = [1, 2]
-TRAIN = {"dataset": "Rain200H", "seeds": SEEDS}
-CONFIG = {
-    "name": "made",
-    "label": "paper",
-    "title": "Made",
-    "data_root": "data",
-    "weights_root": "weights",
-    "datasets": {"Rain200H": {"kind": "folder", "catalogue": "Rain200H", "subset": True}},
-    "runs": {
-        "esdnet": {"model": "esdnet", "title": "ESDNet", "train": TRAIN, "test": ["Rain200H"]},
-        "twin": {"model": "esdnet-ann", "title": "Twin", "train": TRAIN, "test": ["Rain200H"]},
-        "prenet": {
-            "model": "prenet",
-            "title": "PReNet",
-            "weights": "prenet.pth",
-            "test": ["Rain200H"],
-        },
-        "plain": {
-            "model": "esdnet",
-            "title": "without FRB",
-            "kwargs": {"refine": False},
-            "train": {"dataset": "Rain200H", "seeds": [1]},
-            "test": ["Rain200H"],
-            "ablation": {"of": "esdnet", "part": "FRB"},
-        },
-    },
-    "figures": {"dataset": "Rain200H"},
-}
-# Mean PSNR under protocol esdnet; matlab-double is 0.25 dB lower.
-PSNR = {("esdnet", "seed-1"): 28.0, ("esdnet", "seed-2"): 28.2, ("plain", "seed-1"): 27.6}
-PSNR |= {("twin", "seed-1"): 29.0, ("twin", "seed-2"): 29.0, ("prenet", "official"): 29.75}
-IMAGES = [f"{i}.png" for i in range(8)]
+PAPER = read_paper("esdnet")
 
 
 @pytest.fixture
 def made(tmp_path, monkeypatch):
     """Writes scores and counts of the configuration; gives the configuration."""
     monkeypatch.chdir(tmp_path)
-
-    def build(label: str = "paper", better: float = 0.0):
-        config = parse(CONFIG | {"label": label}, "made")
-        base = np.linspace(-4, 4, len(IMAGES))
-        for ablations in (False, True):
-            for entry in collect.entries(config, ablations=ablations):
-                psnr = base + PSNR[entry.run, entry.variant] + better
-                rows = [
-                    {"image": i, "protocol": p, "psnr": v - 0.25 * (p == "matlab-double")}
-                    for p in PROTOCOL_NAMES
-                    for i, v in zip(IMAGES, psnr, strict=True)
-                ]
-                table = pd.DataFrame(rows).assign(ssim=0.9, psnr_input=13.0, ssim_input=0.4)
-                write(collect.score_folder(config, entry, "Rain200H") / "per_image.csv", table)
-                counted(entry)
-        return config
-
-    return build
-
-
-def write(path, table: pd.DataFrame) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, index=False)
-
-
-def counted(entry) -> None:
-    spiking = entry.spec.model == "esdnet"
-    facts = {"images": 2, "size": [64, 64], "structure": {"parameters": 1000, "macs_dense": 2e9}}
-    facts["mean"] = {"sops": 4e8 if spiking else 0, "firing_rate": 0.2 if spiking else None}
-    path = f"results/made/energy/{entry.run}/{entry.variant}/energy.json"
-    collect.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    collect.Path(path).write_text(json.dumps(facts))
-
-
-def scenario_files() -> None:
-    """Energies and savings of every seed; structure of two models."""
-    common = {"costs": DEFAULT_COSTS, "reuse": False, "zero_skipping": False}
-    energies = [
-        {"source": "measured", "name": f"{run}/{variant}", "model": model, "mj": mj}
-        for run, variant, model, mj in (
-            *(("esdnet", f"seed-{s}", "esdnet", 4.0 + s) for s in SEEDS),
-            *(("twin", f"seed-{s}", "esdnet-ann", 10.0) for s in SEEDS),
-            ("prenet", "official", "prenet", 7.0),
-        )
-    ]
-    energies.append({"source": "structure", "name": "prenet", "model": "prenet", "mj": 70.0})
-    energies = pd.DataFrame([e | common | {"scenario": s} for e in energies for s in "abcd"])
-    write(collect.Path("results/made/scenarios/energy.csv"), energies)
-    savings = [
-        {"source": "measured", "name": f"esdnet/seed-{s}", "rival": rival, "rival_bits": bits}
-        | common
-        | {"scenario": "b", "saving": saving}
-        for s, saving in zip(SEEDS, (-0.2, -0.3), strict=True)
-        for rival, bits, saving in (
-            ("twin/seed-1", None, saving),
-            ("twin/seed-2", None, saving),
-            ("twin/seed-1", 3, -9.0),
-            ("prenet/official", None, -8.0),
-        )
-    ]
-    write(collect.Path("results/made/scenarios/savings.csv"), pd.DataFrame(savings))
-    models = [
-        ("esdnet", "ESDNet", 12811463, 492.3, True),
-        ("prenet", "PReNet", 168963, 66.2, False),
-    ]
-    models = pd.DataFrame(models, columns=["model", "title", "parameters", "gmacs", "spiking"])
-    write(collect.Path("results/made/structure/models.csv"), models.assign(size="256x256"))
+    return made_results
 
 
 def tables(config) -> dict[str, Table]:
-    return {table.name: table for table in paper.tables(config)}
+    return {table.name: table for table in artefacts.tables(config, PAPER)}
 
 
 def rows(table: Table, **keys) -> pd.DataFrame:
@@ -203,24 +102,26 @@ def test_an_ablation_by_hand(made):
     assert plain["p"] == pytest.approx(2 / np.pi * np.arctan(3**0.5 / 5)) == plain["p_holm"]
 
 
-def test_the_twin_has_what_either_sets_and_the_budget_if_there_are_several(made):
+def test_the_counterpart_has_what_either_sets_and_the_budget_if_there_are_several(made):
     config = made()
 
     def runs(**changes):
-        own = config.runs["esdnet"].model_copy(update={"kwargs": changes.pop("own", {})})
-        twins = {
-            name: config.runs["twin"].model_copy(update=change) for name, change in changes.items()
+        kwargs = {"kwargs": changes.pop("network", {})}
+        network = config.runs["esdnet"].model_copy(update=kwargs)
+        counterparts = {
+            name: config.runs["counterpart"].model_copy(update=change)
+            for name, change in changes.items()
         }
-        alone = config.model_copy(update={"runs": {"esdnet": own} | twins})
-        found = collect.twin(alone, collect.entries(alone)[0])
-        return found and found.run
+        alone = config.model_copy(update={"runs": {"esdnet": network} | counterparts})
+        chosen = counterpart_run(alone, run_variants(alone)[0])
+        return chosen and chosen.run
 
-    assert runs(twin={}) == "twin"
-    assert runs(twin={"kwargs": {"dim": 48}}) == "twin"  # the default
-    assert runs(own={"dim": 16}, twin={}) is None
-    assert runs(own={"v_threshold": 0.05}, twin={}) == "twin"  # the twin has no threshold
-    longer = config.runs["twin"].train.model_copy(update={"set": {"epochs": 9}})
-    assert runs(longer={"train": longer}, twin={}) == "twin"
+    assert runs(same={}) == "same"
+    assert runs(same={"kwargs": {"dim": 48}}) == "same"  # the default
+    assert runs(network={"dim": 16}, same={}) is None
+    assert runs(network={"v_threshold": 0.05}, same={}) == "same"  # it has no threshold
+    longer = config.runs["counterpart"].train.model_copy(update={"set": {"epochs": 9}})
+    assert runs(longer={"train": longer}, same={}) == "same"
     assert runs(longer={"train": longer}) == "longer"
 
 
@@ -239,13 +140,13 @@ def test_costs_by_hand(made):
 
 
 def test_what_is_missing_is_named_and_the_rest_is_written(made, tmp_path):
-    config, out = made(), tmp_path / "paper"
-    out.mkdir()
+    config, out = made(), tmp_path / "papers" / "esdnet"
+    out.mkdir(parents=True)
     (out / "figure-5.svg").write_text("of an earlier call")
-    missing = paper.write(config, out)
-    content = json.loads((out / "paper.json").read_text())["artefacts"]
-    assert list(content) == [*paper.TABLES, *paper.FIGURES]
-    assert set(missing) == {"table-3", *paper.FIGURES}
+    missing = artefacts.write_paper(config, PAPER, out)
+    content = read_json(out / "paper.json")["artefacts"]
+    assert list(content) == list(PAPER.artefacts)
+    assert set(missing) == {"table-3", *(f"figure-{i}" for i in range(1, 6))}
     assert "structure" in missing["figure-3"] and "pareto" in missing["figure-1"]
     assert "no photographs of real rain" in missing["figure-5"]
     assert not (out / "figure-5.svg").exists()
@@ -255,75 +156,25 @@ def test_what_is_missing_is_named_and_the_rest_is_written(made, tmp_path):
     assert (out / "table-1.csv.provenance.json").is_file()
 
 
-def test_restored_images_are_shown_where_they_differ_most(made, tmp_path):
+def test_every_artefact_can_be_made_whatever_its_kind():
+    assert tuple(artefacts.TABLES) == TABLE_KINDS and tuple(artefacts.FIGURES) == FIGURE_KINDS
+
+
+def test_every_table_of_a_paper_has_a_rule_and_its_key_names_rows(made):
     config = made()
-    for i, name in enumerate(IMAGES):
-        save(tmp_path / "data/Rain200H/test/input" / name, noise(40, 60, seed=i))
-        save(tmp_path / "data/Rain200H/test/target" / name, noise(40, 60, seed=i))
-        for entry in collect.entries(config):
-            folder = collect.score_folder(config, entry, "Rain200H") / "images"
-            save(folder / name, noise(40, 60, seed=i))
-    missing = paper.write(config, tmp_path / "paper")
-    assert "figure-4" not in missing and (tmp_path / "paper/figure-4.svg").stat().st_size > 1000
-    caption = json.loads((tmp_path / "paper/paper.json").read_text())["artefacts"]["figure-4"]
-    assert "protocol esdnet" in caption["caption"] and "Rain200H test, 3.png" in caption["caption"]
-
-
-def test_the_window_is_where_the_map_is_highest():
-    distance = np.zeros((50, 80))
-    distance[21:31, 63:73] = 1
-    assert window(distance) == (21, 63, 10)
-    distance[:] = 0
-    distance[40:, 70:] = 1  # in a corner
-    assert window(distance) == (40, 70, 10)
-
-
-def seen(**kwargs):
-    kwargs = SMALL["esdnet"] | kwargs
-    counted = account.structure("esdnet", kwargs, 64)
-    return architecture("esdnet", kwargs, counted.layers, 64), counted
-
-
-def test_the_architecture_is_that_of_the_model():
-    found, counted = seen(en_num_blocks=[1, 2, 1])
-    blocks = {block.name: block for block in found.blocks}
-    assert sum(b.parameters for b in found.blocks) == found.parameters == counted.parameters
-    layers = counted.layers[counted.layers["role"] == "layer"]
-    assert sum(b.spike_macs + b.analog_macs for b in found.blocks) == layers["macs"].sum()
-    assert blocks["encoder_level2"].count == 2 and blocks["encoder_level2"].kinds == ("SRB",)
-    assert blocks["encoder_level2"].output_shape == (2, 1, 32, 32, 32)  # T, N, C, H, W
-    assert blocks["down1_2"].sources == ("encoder_level1",)
-    assert set(blocks["decoder_level1"].sources) == {"up2_1", "encoder_level1"}
-    assert set(found.result) == {"output", INPUT}
-    assert (
-        found.joins[blocks["decoder_level1"].sources] == "cat"
-        and found.joins[found.result] == "add"
-    )
-    assert blocks["encoder_level1"].analog_macs * 2 == blocks["encoder_level1"].spike_macs
-    text = figure_text(found)
-    assert f"{counted.parameters:,} parameters" in text and "T = 2" in text and "2 x SRB" in text
-
-
-def test_another_model_gives_another_picture():
-    other, counted = seen(T=1, refine=False, shortcut=False, attentions=["temporal", "spatial"])
-    names = [block.name for block in other.blocks]
-    assert "refinement" not in names and names[-1] == "output"
-    assert other.blocks[-1].sources == ("decoder_level1",)
-    text = figure_text(other)
-    assert "FRB (" not in text and "T = 1" in text and f"{counted.parameters:,} parameters" in text
-    assert "shortcut" not in text.split("SRB (")[1] and "ca: " not in text
-
-
-def figure_text(found) -> str:
-    figure = draw(found)
-    texts = [figure.get_suptitle(), *(t.get_text() for axes in figure.axes for t in axes.texts)]
-    paper.plt.close(figure)
-    return "\n".join(texts)
+    scenario_files()
+    rules = tolerances.load()
+    for name, table in tables(config).items():
+        rule = rules.rule(f"papers/esdnet/{name}.csv")
+        assert rule and set(rule.key) <= set(table.frame), name
+        assert not table.frame.duplicated(rule.key).any(), name
+    assert rules.rule("papers/esdnet/paper.json")
+    assert rules.rule("papers/nobody/table-1.csv") is None
 
 
 def test_latex_is_escaped():
     view = pd.DataFrame({"Part & name": ["a_b 5 %"], "Empty because": ["#1"]})
-    text = paper.latex(Table("table-9", "50 % of a_b & #", view, view), parse(CONFIG, "made"))
+    text = long_latex(Table("table-9", "50 % of a_b & #", view, view), "tab:made")
     assert r"Part \& name" in text and r"a\_b 5 \%" in text and r"\#1" in text
     assert r"\caption{50 \% of a\_b \& \#}" in text
     assert text.count("{") == text.count("}")

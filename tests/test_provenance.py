@@ -4,7 +4,8 @@ import subprocess
 
 from helpers import ROOT, read_json
 
-from derainbench import __version__, provenance
+from derainbench import __version__
+from derainbench.foundation import provenance
 
 
 def test_a_record_says_what_where_and_when(tmp_path, monkeypatch):

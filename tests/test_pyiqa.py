@@ -6,7 +6,8 @@ import torch
 from helpers import GOLDEN, noise, read_json
 
 from derainbench.data.images import read_rgb
-from derainbench.evaluation.protocols import PROTOCOLS, luma, score, ssim
+from derainbench.metrics.full_reference import luma, score, ssim
+from derainbench.metrics.protocols import PROTOCOLS
 
 pytestmark = pytest.mark.slow
 EXPECTED = read_json(GOLDEN / "metrics" / "open" / "expected.json")

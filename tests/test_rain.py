@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 from helpers import one_line, read_json, tree
 
-from derainbench.data.images import read_rgb
-from derainbench.data.pairs import read_split
-from derainbench.data.rain import RainSettings, add_rain, presets, rain_layer, streak_kernel
-from derainbench.data.synthesise import (
+from derainbench.catalog.rain import RainSettings, presets
+from derainbench.data.generation.rain import add_rain, rain_layer, streak_kernel
+from derainbench.data.generation.synthesise import (
     PHOTOGRAPHS,
     SynthesisPlan,
     photograph,
     random_crop,
     synthesise,
 )
-from derainbench.errors import BenchError
-from derainbench.evaluation.protocols import luma, psnr
+from derainbench.data.images import read_rgb
+from derainbench.data.pairs import read_split
+from derainbench.foundation.errors import BenchError
+from derainbench.metrics.full_reference import luma, psnr
 
 SMALL = {"size": 64, "train": 3, "val": 1, "test": 2}
 

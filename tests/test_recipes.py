@@ -1,8 +1,5 @@
 """Every model trains by the recipe of its family and by the common one."""
 
-from importlib import resources
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,31 +8,40 @@ import yaml
 from helpers import SMALL, noise, one_line, save
 from safetensors.torch import load_file
 
-from baselines import registry
-from derainbench import models
-from derainbench.errors import BenchError
-from derainbench.training import loop
-from derainbench.training.recipe import Recipe, load_recipe
+from derainbench.catalog.files import matching
+from derainbench.catalog.model_cards import model_card, model_names
+from derainbench.catalog.recipes import AUGMENTATIONS, CATALOG_FILES, LOSSES, Recipe, load_recipe
+from derainbench.data import crops
+from derainbench.foundation.errors import BenchError
+from derainbench.models.construction import build
+from derainbench.training import loop, losses
 
-FOLDER = resources.files("derainbench.catalog").joinpath("recipes")
-RECIPES = sorted(Path(file.name).stem for file in FOLDER.iterdir())
+FILES = {file.stem: file for file in matching(*CATALOG_FILES)}
+RECIPES = sorted(FILES)
 SIDES = {"idt": 128, "uformer_b": 64, "uformer_s": 64, "efficientderain": 32, "mprnet": 32}
 # Outputs that a small model's own recipe trains on, where these are more than the last.
 STAGES = {"rescan": 2, "rescan_lstm": 2, "rcdnet": 4, "rcdnet_simple": 3, "spdnet": 3, "mprnet": 3}
 
 
 def family(model: str) -> str:
-    """The recipe of a model's authors: that of its file's name."""
-    file = registry.index().get(model)
-    return "esdnet" if file is None else file.stem.removesuffix("_ann")
+    """The recipe of a model's authors: that of the name of its module."""
+    return model_card(model).network.module.rpartition(".")[2].removesuffix("_ann")
 
 
 def text_of(recipe: str) -> str:
-    return FOLDER.joinpath(f"{recipe}.yaml").read_text(encoding="utf-8")
+    return FILES[recipe].read_text(encoding="utf-8")
+
+
+def test_what_recipes_may_name_is_what_training_offers():
+    """The catalogue, which is read without torch, holds the names a second time."""
+    assert set(AUGMENTATIONS) == set(crops.AUGMENTATIONS)
+    assert set(LOSSES) == set(losses.LOSSES)
+    for names in (AUGMENTATIONS, LOSSES):
+        assert len(set(names)) == len(names)
 
 
 def test_there_is_a_recipe_for_every_model_and_none_besides():
-    assert set(SMALL) == set(models.model_names())
+    assert set(SMALL) == set(model_names())
     assert set(map(family, SMALL)) | {"common"} == set(RECIPES)
 
 
@@ -60,9 +66,9 @@ def test_the_common_recipe_says_everything_and_others_what_differs():
 @pytest.mark.parametrize("model", SMALL)
 def test_crops_of_both_recipes_suit_the_model_at_its_papers_size(model):
     with torch.device("meta"):
-        built = models.build(model)
+        built = build(model)
     for name in (family(model), "common"):
-        loop._check_suits(built, model, load_recipe(name))
+        loop.check_suits(built, model, load_recipe(name))
 
 
 def shortened(name: str, side: int) -> Recipe:
@@ -123,7 +129,7 @@ def test_every_model_trains(model, own, train, outputs_seen):
     assert outputs_seen == 2 * [STAGES.get(model, 1) if own else 1]
     assert np.isfinite(rows[["loss", "selection_psnr_rgb"]]).all(axis=None)
     torch.manual_seed(3)
-    fresh = models.build(model, **SMALL[model])
+    fresh = build(model, **SMALL[model])
     moved = [not torch.equal(weights[k], p) for k, p in fresh.named_parameters()]
     assert sum(moved) > len(moved) / 2  # some networks hold layers that never run
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from helpers import noise, one_line, read_json, save, tree
 
+from derainbench.data.generation.recomposite import recomposite
 from derainbench.data.images import read_rgb
 from derainbench.data.pairs import read_split
-from derainbench.data.recomposite import recomposite
-from derainbench.errors import BenchError
+from derainbench.foundation.errors import BenchError
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import torch
 from helpers import ROOT, one_line, read_json, same_state
 from safetensors.torch import load_file
 
-from derainbench.errors import BenchError
+from derainbench.catalog.recipes import load_recipe
+from derainbench.foundation.errors import BenchError
 from derainbench.training import checkpoints, loop, losses
-from derainbench.training.recipe import load_recipe
 
 KWARGS = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1], "T": 1}
 FIELDS = {

@@ -6,18 +6,11 @@ import math
 import pandas as pd
 import pytest
 
-from derainbench.energy.counting import ANALOG, ATTENTION, INTEGER, LAYER, SILENT, SPIKES
-from derainbench.energy.scenarios import (
-    DEFAULT_COSTS,
-    Costs,
-    Price,
-    Work,
-    cost_tables,
-    price,
-    quantisation_bits,
-    scenarios,
-    work,
-)
+from derainbench.catalog.costs import DEFAULT_COSTS, Costs, cost_tables
+from derainbench.catalog.scenarios import scenarios
+from derainbench.energy.pricing import Price, price, quantisation_bits
+from derainbench.energy.records import ANALOG, ATTENTION, INTEGER, LAYER, SILENT, SPIKES
+from derainbench.energy.work import Work, work
 
 COLUMNS = [
     *("role", "input", "steps", "constant", "macs", "reach", "effective"),

@@ -3,9 +3,9 @@
 import pytest
 from helpers import GOLDEN, one_line, read_json
 
-from derainbench.errors import BenchError
-from derainbench.training.recipe import load_recipe
-from derainbench.training.schedule import Epoch, plan, rate_at, rate_in_step
+from derainbench.catalog.recipes import load_recipe
+from derainbench.foundation.errors import BenchError
+from derainbench.training.schedule import Epoch, plan_epochs, rate_at, rate_in_step
 
 OFFICIAL = read_json(GOLDEN / "esdnet" / "lr_schedule.json")
 LENGTHS = sorted(map(int, OFFICIAL["optimizer_lr_used_in_epoch"]))
@@ -116,7 +116,7 @@ def test_rates_of_the_catalogue(name, expected):
 
 
 def test_epochs_of_a_run_are_all_alike_where_epochs_count():
-    epochs = plan(load_recipe("esdnet", {"epochs": 3, "warmup_epochs": 0}), images=25)
+    epochs = plan_epochs(load_recipe("esdnet", {"epochs": 3, "warmup_epochs": 0}), images=25)
     assert epochs == [Epoch(i, 3 * i, 3, 64, 12) for i in range(3)]
 
 
@@ -128,7 +128,7 @@ def test_epochs_of_a_progressive_run_end_with_their_phase():
     ]
     fields = {"progressive": phases, "crops_per_image": 2, "schedule": "linear", "min_lr": 0}
     recipe = load_recipe("common", {**fields, "lr": 0.8})
-    epochs = plan(recipe, images=5)
+    epochs = plan_epochs(recipe, images=5)
     assert epochs == [
         Epoch(0, 0, 3, 16, 4),  # 10 crops, the last step sees two
         Epoch(1, 3, 1, 16, 4),

@@ -8,13 +8,18 @@ import pandas as pd
 import pytest
 from helpers import one_line
 
-from derainbench.audit import scores as audit
+from derainbench.audit.method_comparisons import paired, protocol_matrix, seeds, verdict
+from derainbench.audit.published_agreement import MARGIN_DB
 from derainbench.audit.selection import leak
-from derainbench.config import PROTOCOL_NAMES, Config, parse
-from derainbench.errors import BenchError
-from derainbench.files import write_json
-from derainbench.report import collect
-from derainbench.report import statistics as tables
+from derainbench.config.schema import Config, parse
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import write_json
+from derainbench.metrics.protocols import PROTOCOL_NAMES
+from derainbench.models.construction import constructor_arguments
+from derainbench.report.tables import statistics as tables
+from derainbench.results.layout import layout_of
+from derainbench.results.runs import run_variants
+from derainbench.results.scores import score_folder
 
 IMAGES = 40
 TRAIN = {"dataset": "Rain100L", "seeds": [1, 2, 3]}
@@ -73,7 +78,7 @@ def frame(run: str, variant: str, psnr: np.ndarray, title: str = "", **protocols
 
 def compare(*frames: pd.DataFrame) -> pd.DataFrame:
     """The paired table under one protocol."""
-    found = audit.paired(pd.concat(frames))
+    found = paired(pd.concat(frames))
     return found[found["protocol"] == "esdnet"].set_index(["metric", "run", "other"])
 
 
@@ -135,7 +140,7 @@ def test_chance_alone_decides_little():
 
 def test_an_unequal_number_of_images_is_refused():
     with pytest.raises(BenchError) as refused:
-        audit.paired(pd.concat([frame("a", "official", base()), frame("b", "official", base(39))]))
+        paired(pd.concat([frame("a", "official", base()), frame("b", "official", base(39))]))
     assert one_line(refused.value).startswith("set: run 'b' has no score of 039.png")
 
 
@@ -149,19 +154,19 @@ def test_images_restored_perfectly_are_left_out():
 
 
 def test_a_single_method_has_no_pairs():
-    assert audit.paired(frame("a", "official", base())).empty
+    assert paired(frame("a", "official", base())).empty
 
 
 def test_verdicts_need_interval_and_test():
-    assert audit.verdict(0.1, 0.2, 0.01) == "better"
-    assert audit.verdict(-0.2, -0.1, 0.01) == "worse"
-    assert audit.verdict(-0.1, 0.2, 0.01) == "undecided"
-    assert audit.verdict(0.1, 0.2, 0.06) == "undecided"
-    assert audit.verdict(0.1, 0.2, math.nan) == "undecided"
+    assert verdict(0.1, 0.2, 0.01) == "better"
+    assert verdict(-0.2, -0.1, 0.01) == "worse"
+    assert verdict(-0.1, 0.2, 0.01) == "undecided"
+    assert verdict(0.1, 0.2, 0.06) == "undecided"
+    assert verdict(0.1, 0.2, math.nan) == "undecided"
 
 
 def test_the_protocol_matrix_by_hand():
-    found = audit.protocol_matrix(
+    found = protocol_matrix(
         pd.concat(
             [
                 frame("a", "official", base()),
@@ -183,7 +188,7 @@ def test_the_protocol_matrix_by_hand():
 
 
 def test_seeds_are_spread_and_one_says_so():
-    found = audit.seeds(
+    found = seeds(
         pd.concat(
             [
                 *(frame("a", f"seed-{i}", base() + d) for i, d in enumerate((-0.1, 0.0, 0.1))),
@@ -234,11 +239,13 @@ def write(tmp_path, monkeypatch):
 
     def build(psnr: dict[tuple[str, str], np.ndarray], values: dict = CONFIG) -> Config:
         config = parse(values, "made")
-        for entry in collect.entries(config):
+        arguments = {name: constructor_arguments(name, {}) for name in ("esdnet", "prn", "prenet")}
+        write_json(layout_of(config).structure / "arguments.json", arguments)
+        for entry in run_variants(config):
             for dataset in entry.spec.test:
                 scores = frame(entry.run, entry.variant, psnr[entry.run, entry.variant])
                 scores = scores[["image", "protocol", "psnr", "ssim"]]
-                folder = collect.score_folder(config, entry, dataset)
+                folder = score_folder(config, entry, dataset)
                 folder.mkdir(parents=True)
                 scores.assign(psnr_input=20, ssim_input=0.5).to_csv(
                     folder / "per_image.csv", index=False
@@ -277,7 +284,7 @@ def test_published_values_are_met_over_images_or_seeds(write):
     assert (official.published_psnr, official.difference) == (37.48, pytest.approx(0))
     assert official.verdict == "undecided"  # the images scatter by far more than the margin
     assert (one.basis, one.n, one.verdict) == ("seeds", 1, "one seed only: no test")
-    assert one.margin_db == audit.MARGIN_DB
+    assert one.margin_db == MARGIN_DB
 
 
 @pytest.mark.parametrize(

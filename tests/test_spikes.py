@@ -12,21 +12,17 @@ from safetensors.torch import save_file
 from spikingjelly.activation_based import neuron
 from torch import nn
 
-from derainbench import models
-from derainbench.audit.spikerates import HIGHER, LOWER, UNDECIDED, depth_table, overall
-from derainbench.config import parse
-from derainbench.energy.spikes import (
-    charged,
-    compare_pair,
-    densest_window,
-    locations,
-    measure,
-    potential_maps,
-    rain_mask,
-    spike_maps,
-)
-from derainbench.errors import BenchError
-from derainbench.report.spikes import sentences, write_figures
+from derainbench.config.schema import parse
+from derainbench.energy.spikes.maps import charged, potential_maps, spike_maps
+from derainbench.energy.spikes.measurement import measure
+from derainbench.energy.spikes.pair_rates import compare_pair
+from derainbench.energy.spikes.rain_places import densest_window, rain_and_clean_places, rain_mask
+from derainbench.energy.spikes.statistics import HIGHER, LOWER, UNDECIDED, depth_table, overall
+from derainbench.energy.spikes.wording import spike_sentences
+from derainbench.foundation.errors import BenchError
+from derainbench.models.construction import build
+from derainbench.models.weights import weight_metadata
+from derainbench.report.figures.spike_figures import write_figures
 
 
 class OneNeuron(nn.Module):
@@ -84,7 +80,7 @@ def test_looking_leaves_no_state_and_no_hook():
 
 def test_looking_changes_nothing():
     torch.manual_seed(0)
-    model = models.build("esdnet", **SMALL["esdnet"]).eval()
+    model = build("esdnet", **SMALL["esdnet"]).eval()
     image = torch.rand(3, 16, 16)
     with torch.no_grad():
         before = model(image[None])
@@ -125,10 +121,10 @@ def test_neurons_fire_where_the_potential_reaches_the_threshold(v_reset):
 def test_a_mask_at_coarser_layers_by_hand():
     """Of four pixels each: all, two, one and none are rain."""
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]).bool()
-    rain, clean = locations(mask, (2, 2))
+    rain, clean = rain_and_clean_places(mask, (2, 2))
     assert rain.tolist() == [[True, True], [False, False]]
     assert clean.tolist() == [[False, False], [False, True]]
-    same, none = locations(mask, (4, 4))
+    same, none = rain_and_clean_places(mask, (4, 4))
     assert torch.equal(same, mask) and torch.equal(none, ~mask)
 
 
@@ -222,9 +218,9 @@ def test_an_image_without_clean_places_at_some_depth_is_left_out_overall():
 def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "esdnet.safetensors"
     torch.manual_seed(0)
-    state = models.build("esdnet", **SMALL["esdnet"]).state_dict()
+    state = build("esdnet", **SMALL["esdnet"]).state_dict()
     kwargs = {"model": "esdnet", "kwargs": SMALL["esdnet"]}
-    save_file(state, path, metadata=models.metadata_of(kwargs))
+    save_file(state, path, metadata=weight_metadata(kwargs))
     return path
 
 
@@ -264,7 +260,7 @@ def test_measuring_writes_rates_statistics_patch_and_answer(measured, tmp_path):
     content = json.loads((out / "spikes.json").read_text(), parse_constant=pytest.fail)
     assert content["images"] == result["images"] == 3
     assert content["comparisons"]["counterpart"]["depths"]["number"] == 17
-    assert len(sentences(result)) == 3 * 3
+    assert len(spike_sentences(result)) == 3 * 3
     with np.load(out / "patch.npz") as arrays:
         assert arrays["potential"].shape == arrays["rate"].shape == (2, 2, 2, 24, 24)
         fires = arrays["threshold"]
@@ -337,7 +333,7 @@ def test_figures_are_drawn_for_spiking_runs_alone(measured, tmp_path, monkeypatc
     drawn = {p.name for p in (tmp_path / "figures").iterdir() if "provenance" not in p.name}
     assert drawn == {
         f"{figure}-small.{kind}"
-        for figure in ("fig2", "rain-spikes")
+        for figure in ("membrane-potentials", "rain-spikes")
         for kind in ("pdf", "png", "svg")
     }
     patch = tmp_path / "results/mine/spikes/small/seed-1/patch.npz"

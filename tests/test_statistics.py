@@ -6,18 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from derainbench.audit.statistics import (
+from derainbench.statistics.bootstrap import (
     difference_intervals,
-    effect,
-    equivalence,
-    holm,
     mean_interval,
     mean_intervals,
     ratio_interval,
-    seeds_p,
-    spread,
-    wilcoxon,
 )
+from derainbench.statistics.effects import effect, spread
+from derainbench.statistics.equivalence import equivalence
+from derainbench.statistics.significance import holm, seeds_p, wilcoxon
 
 
 def test_intervals_cover_the_true_mean_about_as_often_as_they_say():

@@ -7,10 +7,11 @@ import torch
 from helpers import one_line, read_json, same_state, save
 from safetensors.torch import load_file
 
-from derainbench import models
-from derainbench.errors import BenchError
+from derainbench.catalog.recipes import load_recipe
+from derainbench.foundation.errors import BenchError
+from derainbench.models.construction import build
+from derainbench.models.weights import load_model
 from derainbench.training import checkpoints, loop, losses
-from derainbench.training.recipe import load_recipe
 from derainbench.training.schedule import rate_at
 
 ESDNET = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1], "T": 2}
@@ -86,10 +87,10 @@ def test_the_esdnet_recipe_trains_as_it_always_did(run):
 
 def test_weights_rebuild_their_model(run):
     out = run(model="esdnet")
-    model, arguments = models.load("esdnet", out / "model.safetensors")
+    model, arguments = load_model("esdnet", out / "model.safetensors")
     assert arguments == ESDNET and model.T == 2
     with pytest.raises(BenchError, match="weights of 'esdnet', not of 'esdnet-ann'"):
-        models.load("esdnet-ann", out / "model.safetensors")
+        load_model("esdnet-ann", out / "model.safetensors")
 
 
 @pytest.mark.parametrize("model", ["esdnet", "esdnet-ann", "prenet_r"])
@@ -191,7 +192,7 @@ def first_epoch_state(run, tmp_path, monkeypatch, **fields) -> dict[str, torch.T
 def test_only_the_authors_flaw_wastes_the_first_epoch(run, tmp_path, monkeypatch, flaw):
     after = first_epoch_state(run, tmp_path, monkeypatch, zero_first_epoch=flaw)
     torch.manual_seed(7)
-    fresh = models.build("esdnet", **ESDNET)
+    fresh = build("esdnet", **ESDNET)
     unchanged = [torch.equal(after[name], p) for name, p in fresh.named_parameters()]
     assert all(unchanged) if flaw else not any(unchanged[:3])
     means = [k for k in after if k.endswith("running_mean")]

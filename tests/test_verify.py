@@ -11,8 +11,7 @@ import pytest
 from helpers import ROOT, noise, one_line, read_json, refusal, save
 from PIL import Image
 
-from derainbench.data import catalogue, verify
-from derainbench.data.catalogue import DatasetEntry
+from derainbench.catalog.dataset_entries import DatasetEntry, RainyScore, dataset_entry
 from derainbench.data.pairs import dataset_digests, read_split
 from derainbench.data.pixels import (
     background_key,
@@ -21,7 +20,8 @@ from derainbench.data.pixels import (
     pixel_digest,
     rain_facts,
 )
-from derainbench.errors import BenchError
+from derainbench.data.verify import verify
+from derainbench.foundation.errors import BenchError
 
 SIZE = (32, 48)
 TURNS = list(Image.Transpose)
@@ -37,7 +37,7 @@ def tiny(tmp_path, monkeypatch):
         for side, image in (("input", rainy), ("target", clean)):
             save(tmp_path / "Tiny" / "test" / side / f"{i}.png", image)
             digests[side, str(i)] = pixel_digest(image)
-    monkeypatch.setattr(verify, "known_digests", lambda file: digests)
+    monkeypatch.setattr("derainbench.data.verify.known_digests", lambda file: digests)
     entry = DatasetEntry.model_validate(
         {
             "name": "Tiny",
@@ -68,7 +68,7 @@ def edit(file, change):
 
 
 def test_a_true_copy_is_verified(tiny):
-    found = verify.verify(*tiny)
+    found = verify(*tiny)
     assert found["status"] == "verified"
     assert {c["verdict"] for c in found["checks"]} == {"ok"}
 
@@ -76,7 +76,7 @@ def test_a_true_copy_is_verified(tiny):
 def test_without_digests_a_copy_is_complete_at_best(tiny):
     folder, entry = tiny
     facts = entry.splits["test"].model_copy(update={"digests": None})
-    found = verify.verify(folder, entry.model_copy(update={"splits": {"test": facts}}))
+    found = verify(folder, entry.model_copy(update={"splits": {"test": facts}}))
     assert found["status"] == "complete"
     assert findings(found, "unknown").keys() == {"pixels"}
 
@@ -86,7 +86,7 @@ def test_rotated_images_are_recognised(tiny):
     for side in ("input", "target"):
         edit(folder / "test" / side / "2.png", np.rot90)
     wide = entry.splits["test"].model_copy(update={"sizes": (SIZE, SIZE[::-1])})
-    found = verify.verify(folder, entry.model_copy(update={"splits": {"test": wide}}))
+    found = verify(folder, entry.model_copy(update={"splits": {"test": wide}}))
     assert found["status"] == "rotated"
     assert findings(found, "note") == {"pixels": "2 equal; 1 rotated by 270 degrees (2.png)"}
 
@@ -106,7 +106,7 @@ def test_rotated_images_are_recognised(tiny):
 def test_each_kind_of_damage_is_found(tiny, change, check):
     folder, entry = tiny
     change(folder / "test")
-    found = verify.verify(folder, entry)
+    found = verify(folder, entry)
     assert found["status"] == "deviates"
     assert check in findings(found)
 
@@ -115,7 +115,7 @@ def test_all_damage_is_reported_at_once(tiny):
     folder, entry = tiny
     (folder / "test" / "target" / "1.png").unlink()
     (folder / "test" / "input" / "2.png").write_bytes(b"no image")
-    found = findings(verify.verify(folder, entry))
+    found = findings(verify(folder, entry))
     assert found["paired"] == "1 not: input/1.png"
     assert found["readable"] == "1 not: 2.png"
     assert found["images"] == "1"
@@ -125,21 +125,21 @@ def test_a_part_is_a_subset_only_if_told_so(tiny):
     folder, entry = tiny
     for side in ("input", "target"):
         (folder / "test" / side / "3.png").unlink()
-    assert verify.verify(folder, entry)["status"] == "deviates"
-    assert verify.verify(folder, entry, subset=True)["status"] == "subset"
+    assert verify(folder, entry)["status"] == "deviates"
+    assert verify(folder, entry, subset=True)["status"] == "subset"
 
 
 def test_a_missing_split_fails_unless_it_is_not_wanted(tiny):
     folder, entry = tiny
     both = entry.model_copy(update={"splits": {**entry.splits, "train": entry.splits["test"]}})
-    assert verify.verify(folder, both)["status"] == "deviates"
-    assert verify.verify(folder, both, splits=["test"])["status"] == "subset"
+    assert verify(folder, both)["status"] == "deviates"
+    assert verify(folder, both, splits=["test"])["status"] == "subset"
 
 
 def test_findings_are_files_that_say_the_same_every_time(tiny, tmp_path):
     first, second = tmp_path / "a", tmp_path / "b"
     for out in (first, second):
-        verify.verify(*tiny, out=out)
+        verify(*tiny, out=out)
     for name in ("dataset.json", "images.csv"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
     images = pd.read_csv(first / "images.csv")
@@ -150,7 +150,7 @@ def test_findings_are_files_that_say_the_same_every_time(tiny, tmp_path):
 
 def test_images_that_changed_since_are_refused(tiny, tmp_path):
     folder, entry = tiny
-    verify.verify(folder, entry, out=tmp_path / "facts")
+    verify(folder, entry, out=tmp_path / "facts")
     record = tmp_path / "facts" / "dataset.json"
     assert dataset_digests(read_split(folder / "test"), record).keys() == {"data", "dataset.json"}
     edit(folder / "test" / "input" / "1.png", lambda a: a ^ 1)
@@ -170,13 +170,13 @@ def test_the_command_ends_with_1_for_another_set(cli, paired_set, tmp_path):
 
 def test_the_rainy_score_is_held_against_the_catalogue_for_whole_sets_only(tiny):
     folder, entry = tiny
-    score = catalogue.RainyScore(protocol="matlab-double", psnr=1.0, ssim=0.1)
+    score = RainyScore(protocol="matlab-double", psnr=1.0, ssim=0.1)
     facts = entry.splits["test"].model_copy(update={"rainy": score})
     wrong = entry.model_copy(update={"splits": {"test": facts}})
-    assert "rainy score (matlab-double)" in findings(verify.verify(folder, wrong))
+    assert "rainy score (matlab-double)" in findings(verify(folder, wrong))
     (folder / "test" / "input" / "3.png").unlink()
     (folder / "test" / "target" / "3.png").unlink()
-    part = verify.verify(folder, wrong, subset=True)
+    part = verify(folder, wrong, subset=True)
     assert part["status"] == "subset"
     assert "over 2 images only" in findings(part, "note")["rainy score (matlab-double)"]
 
@@ -211,7 +211,7 @@ def test_rain_facts_by_hand():
 
 @pytest.mark.parametrize(("name", "images"), [("Rain100L", 20), ("Rain200H", 60)])
 def test_real_subsets_pass_with_every_pixel_right(shared, name, images):
-    found = verify.verify(shared / "data" / name, catalogue.entry(name), subset=True)
+    found = verify(shared / "data" / name, dataset_entry(name), subset=True)
     assert found["splits"]["test"]["status"] == "subset"
     assert found["status"] == "subset"
     pixels = next(c for c in found["checks"] if c["check"] == "pixels" and c["split"] == "test")
@@ -224,7 +224,7 @@ def test_a_real_image_on_its_side_is_recognised(shared, tmp_path):
     for side in ("input", "target"):
         image = np.asarray(Image.open(source / side / name))
         save(tmp_path / "test" / side / name, np.ascontiguousarray(np.rot90(image)))
-    found = verify.verify(tmp_path, catalogue.entry("Rain200H"), subset=True)
+    found = verify(tmp_path, dataset_entry("Rain200H"), subset=True)
     assert "rotated by" in findings(found, "note")["pixels"]
 
 

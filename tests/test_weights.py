@@ -5,10 +5,10 @@ import torch
 from helpers import one_line, same_state
 from safetensors.torch import save_file
 
-from derainbench import models
-from derainbench.errors import BenchError
-from esdnet import ESDNet, load_checkpoint
-from esdnet.weights import CheckpointError
+from derainbench.foundation.errors import BenchError
+from derainbench.models.construction import build
+from derainbench.models.weights import load_model, load_weights
+from esdnet import ESDNet
 
 SMALL = {"dim": 16, "en_num_blocks": (1, 1, 1), "de_num_blocks": (1, 1, 1), "T": 2}
 
@@ -38,7 +38,7 @@ def test_torch_files_load(wrap, tmp_path):
     state = small().state_dict()
     torch.save(wrap(state), tmp_path / "weights.pth")
     model = small()
-    load_checkpoint(model, tmp_path / "weights.pth")
+    load_weights(model, tmp_path / "weights.pth")
     assert same_state(model.state_dict(), state)
 
 
@@ -46,7 +46,7 @@ def test_safetensors_load(tmp_path):
     state = small().state_dict()
     save_file(state, tmp_path / "weights.safetensors")
     model = small()
-    load_checkpoint(model, tmp_path / "weights.safetensors")
+    load_weights(model, tmp_path / "weights.safetensors")
     assert same_state(model.state_dict(), state)
 
 
@@ -63,7 +63,7 @@ def without_one(state: dict) -> dict:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: models.build("prenet").state_dict(), "another model"),
+        (lambda: build("prenet").state_dict(), "another model"),
         (lambda: small(dim=32).state_dict(), "width"),
         (lambda: small(T=4).state_dict(), "another T"),
         (lambda: small(en_num_blocks=(1, 1, 2)).state_dict(), "number of blocks"),
@@ -81,8 +81,8 @@ def test_weights_of_something_else_are_refused_with_the_reason(make, reason, suf
     (save_file if suffix == ".safetensors" else torch.save)(make(), path)
     model = small()
     before = snapshot(model)
-    with pytest.raises(CheckpointError) as refused:
-        load_checkpoint(model, path)
+    with pytest.raises(BenchError) as refused:
+        load_weights(model, path)
     assert one_line(refused.value).startswith(f"{path}: ")
     assert reason in str(refused.value)
     assert same_state(model.state_dict(), before)
@@ -90,11 +90,11 @@ def test_weights_of_something_else_are_refused_with_the_reason(make, reason, suf
 
 def test_the_harness_reports_the_same_line(tmp_path):
     with pytest.raises(BenchError, match=f"^{tmp_path}/none.pth: no such weight file$"):
-        models.load("prenet", tmp_path / "none.pth")
+        load_model("prenet", tmp_path / "none.pth")
 
 
 def test_own_weights_carry_model_and_arguments(prn_weights):
-    model, arguments = models.load("prn_r", prn_weights)
+    model, arguments = load_model("prn_r", prn_weights)
     assert arguments == {"recurrent_iter": 1}
     assert model.recurrent_iter == 1
     assert not model.training
@@ -102,12 +102,12 @@ def test_own_weights_carry_model_and_arguments(prn_weights):
 
 def test_own_weights_of_another_model_are_refused(prn_weights):
     with pytest.raises(BenchError, match="these are weights of 'prn_r', not of 'prn'"):
-        models.load("prn", prn_weights)
+        load_model("prn", prn_weights)
 
 
 def test_other_arguments_than_own_weights_carry_are_refused(prn_weights):
     with pytest.raises(BenchError, match="was trained with"):
-        models.load("prn_r", prn_weights, {"recurrent_iter": 2})
+        load_model("prn_r", prn_weights, {"recurrent_iter": 2})
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_other_arguments_than_own_weights_carry_are_refused(prn_weights):
 )
 def test_official_weights_load(model, file, shared):
     path = shared / "weights" / file
-    loaded, _ = models.load(model, path)
+    loaded, _ = load_model(model, path)
     official = torch.load(path, map_location="cpu", weights_only=True)
     assert same_state(loaded.state_dict(), official)
 
@@ -131,5 +131,5 @@ def test_official_weights_load(model, file, shared):
 def test_official_weights_of_other_models_are_refused(file, shared):
     path = shared / "weights" / "recderain_rain200h" / file
     with pytest.raises(BenchError) as refused:
-        models.load("prenet", path)
+        load_model("prenet", path)
     assert one_line(refused.value).startswith(f"{path}: does not fit")

@@ -8,12 +8,15 @@ import zipfile
 
 import pytest
 import torch
+import yaml
 from helpers import read_json, refusal, tree
 from test_weights_unusable import Intruder
 
-from derainbench import cards, models
-from derainbench.files import sha256
-from derainbench.weights import fetch
+from derainbench.catalog import model_cards
+from derainbench.catalog.model_cards import model_card
+from derainbench.foundation.files import sha256
+from derainbench.models.construction import build
+from derainbench.models.weights_download import fetch
 
 CARD = {
     "name": "prn_r",
@@ -33,7 +36,7 @@ def saved(model: str, seed: int = 0) -> bytes:
     """A weight file of a model, with random weights."""
     torch.manual_seed(seed)
     stream = io.BytesIO()
-    torch.save(models.build(model).state_dict(), stream)
+    torch.save(build(model).state_dict(), stream)
     return stream.getvalue()
 
 
@@ -59,9 +62,10 @@ def site(tmp_path):
 
 
 @pytest.fixture
-def offer(site, monkeypatch):
-    """Leaves one fact card, with these weight files; a source may be (name, content) on the site."""
+def offer(site, monkeypatch, tmp_path):
+    """Gives one model another card, with these weight files; a source may be (name, content) on the site."""
     folder, address, _ = site
+    known = model_cards.card_files()
 
     def put(*files: dict, model: str = "prn_r") -> None:
         entries = []
@@ -74,8 +78,11 @@ def offer(site, monkeypatch):
                     source = {"kind": "http", "url": f"{address}/{name}"}
                 sources.append(source)
             entries.append({"name": PLACE, "dataset": "Set-A", **file, "sources": sources})
-        card = cards.parse({**CARD, "name": model, "weights": entries}, f"{model}.yaml")
-        monkeypatch.setattr(cards, "facts", lambda: {model: card})
+        network = model_card(model).network.model_dump(mode="json")
+        card = {**CARD, "name": model, "network": network, "weights": entries}
+        file = tmp_path / f"{model}.yaml"
+        file.write_text(yaml.safe_dump(card))
+        monkeypatch.setattr(model_cards, "card_files", lambda: {**known, model: file})
 
     return put
 
@@ -189,7 +196,7 @@ def test_a_file_that_changed_at_its_address_is_refused_until_told(offer, call, r
 
 def test_constructor_arguments_of_the_card_are_used(offer, root):
     stream = io.BytesIO()
-    torch.save({"net": models.build("efficientderain", width=8).state_dict()}, stream)
+    torch.save({"net": build("efficientderain", width=8).state_dict()}, stream)
     small = {"name": "set_a/small.pth", "sources": [("s.pth", stream.getvalue())]}
     offer({**small, "kwargs": {"width": 8}, "key": "net"}, model="efficientderain")
     assert fetch("efficientderain", root)
@@ -285,7 +292,8 @@ def test_a_model_without_weights_says_why(cli, tmp_path):
 def test_the_list_shows_what_is_there(offer, cli, call, root):
     offer({"sources": [("a.pth", GOOD)]}, {"name": "set_b/b.pth", "sources": [BY_HAND]})
     call()
-    first, second = cli("weights", "list", "--root", root).stdout.splitlines()[2:]
+    rows = cli("weights", "list", "--root", root).stdout.splitlines()
+    first, second = (row for row in rows if row.startswith("| prn_r "))
     assert "automatic" in first and " yes " in first
     assert "by hand" in second and " yes " not in second
 

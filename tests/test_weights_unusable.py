@@ -9,8 +9,9 @@ import torch
 from helpers import one_line, same_state
 from safetensors.torch import save_file
 
-from esdnet import ESDNet, load_checkpoint
-from esdnet.weights import CheckpointError, read_state_dict
+from derainbench.foundation.errors import BenchError
+from derainbench.models.weights import load_weights, read_state_dict
+from esdnet import ESDNet
 
 
 def small() -> ESDNet:
@@ -67,8 +68,8 @@ def test_files_without_weights_are_refused(name, make, tmp_path):
     make(path)
     model = small()
     before = snapshot(model)
-    with pytest.raises(CheckpointError) as refused:
-        load_checkpoint(model, path)
+    with pytest.raises(BenchError) as refused:
+        load_weights(model, path)
     assert one_line(refused.value).startswith(f"{path}: ")
     assert same_state(model.state_dict(), before)
 
@@ -81,7 +82,7 @@ def test_a_torch_file_cut_anywhere_is_refused(new, tmp_path):
     whole = path.read_bytes()
     for length in range(0, len(whole), 4):
         path.write_bytes(whole[:length])
-        with pytest.raises(CheckpointError) as refused:
+        with pytest.raises(BenchError) as refused:
             read_state_dict(path)
         assert one_line(refused.value).startswith(f"{path}: ")
 
@@ -104,8 +105,8 @@ def test_code_in_a_weight_file_never_runs(how, tmp_path):
         path.write_bytes(pickle.dumps(content, protocol=2))
     else:
         torch.save(content, path, _use_new_zipfile_serialization=how == "torch")
-    with pytest.raises(CheckpointError) as refused:
-        load_checkpoint(small(), path)
+    with pytest.raises(BenchError) as refused:
+        load_weights(small(), path)
     assert one_line(refused.value).startswith(f"{path}: ")
     assert not trace.exists()
     pickle.loads(pickle.dumps(Intruder(trace)))

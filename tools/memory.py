@@ -25,7 +25,7 @@ def kilobytes(field):
         return next(int(line.split()[1]) for line in status if line.startswith(field))
 
 name, side = sys.argv[1], int(sys.argv[2])
-model, image = models.build(name).eval(), torch.rand(1, 3, side, side)
+model, image = build(name).eval(), torch.rand(1, 3, side, side)
 with torch.no_grad():
     model(torch.rand(1, 3, 128, 128))  # what is set up once, at the first call
     open("/proc/self/clear_refs", "w").write("5")

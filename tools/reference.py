@@ -16,9 +16,16 @@ RESULTS = Path(__file__).resolve().parent.parent / "results"
 KEPT = (
     "config.json",
     *("tables/*", "audit/*", "figures/*.svg", "figures/*.png"),
-    *("paper/*.csv", "paper/*.md", "paper/*.tex", "paper/*.json"),
+    *("papers/*/*.csv", "papers/*/*.md", "papers/*/*.tex", "papers/*/*.json"),
     *("runs/*/*/*.json", "runs/*/*/history.csv", "scores/*/*/*/*.csv", "scores/*/*/*/*.json"),
-    *("structure/models.csv", "energy/*/*/*", "scenarios/*", "crosscheck/*"),
+    *(
+        "structure/models.csv",
+        "structure/arguments.json",
+        "gradients/*",
+        "energy/*/*/*",
+        "scenarios/*",
+        "crosscheck/*",
+    ),
     *("estimators/*/*", "joules/*/*", "spikes/*/*/*.csv", "spikes/*/*/*.json"),
     *("data/*/*.json", "data/*/images.csv", "data/*/card.*", "leaks/*.csv", "leaks/*.json"),
 )

@@ -1,1 +1,1 @@
-"""Statistics and, from them, verdicts."""
+"""From results to verdicts on claims, and to drifts from a reference."""

@@ -1,23 +1,22 @@
 """A claim with what its test may look at, and the verdict that comes of it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from derainbench import cards, models
-from derainbench.audit.ledger import Claim, Ledger
-from derainbench.config import Config, Run
-from derainbench.energy.account import read_layers
-from derainbench.report import collect
-
-VERDICTS = REPRODUCED, DEVIATES, CONTRADICTED, NOT_TESTABLE = (
-    "reproduced",
-    "deviates",
-    "contradicted",
-    "not testable here",
-)
+from derainbench.catalog.ledger import Claim
+from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.papers import Paper
+from derainbench.catalog.verdicts import Outcome
+from derainbench.config.runs import Run
+from derainbench.config.schema import Config
+from derainbench.results.accounts import read_layers
+from derainbench.results.gradients import GradientReach, read_gradients
+from derainbench.results.layout import layout_of
+from derainbench.results.runs import RunVariant, default_arguments, run_variants
 
 
 @dataclass(frozen=True)
@@ -26,16 +25,16 @@ class Verdict:
 
     Attributes:
         claim: id.
-        reading: scenario, rival or data set, where the verdict depends on it.
-        verdict: one of :data:`VERDICTS`.
+        verdict: its word.
         reason: in a sentence.
+        reading: scenario, baseline or data set, where the verdict depends on it.
         measured: the value found, in the claim's unit; None if there is none.
         low, high: its 95 % interval.
         evidence: files behind it, relative to the results folder.
     """
 
     claim: str
-    verdict: str
+    verdict: Outcome
     reason: str
     reading: str = ""
     measured: float | None = None
@@ -53,12 +52,36 @@ class Case:
     """A claim with all that its test may look at."""
 
     claim: Claim
-    book: Ledger
+    paper: Paper
     config: Config
 
     @property
     def results(self) -> Path:
+        """Folder of the configuration's results."""
         return Path(self.config.results)
+
+    @property
+    def dataset(self) -> str:
+        """The data set of a claim about scores.
+
+        Raises:
+            Missing: if the claim names none.
+        """
+        if self.claim.dataset is None:
+            raise Missing("the claim names no data set")
+        return self.claim.dataset
+
+    def gradients(self) -> tuple[GradientReach, str]:
+        """How far a gradient gets in the paper's network, and the file that says so.
+
+        Raises:
+            Missing: if nobody has looked.
+        """
+        file = layout_of(self.config).gradients(self.paper.name)
+        name = str(file.relative_to(self.results))
+        if not file.is_file():
+            raise Missing(f"{name} is missing")
+        return read_gradients(self.config, self.paper.name), name
 
     def table(self, file: str) -> pd.DataFrame:
         """A CSV file of the results.
@@ -70,38 +93,69 @@ class Case:
             raise Missing(f"{file} is missing")
         return read_layers(self.results / file)
 
-    def verdict(self, verdict: str, reason: str, **facts: Any) -> Verdict:
-        for name in ("measured", "low", "high"):
-            if name in facts:
-                facts[name] = None if pd.isna(facts[name]) else float(facts[name])
-        return Verdict(self.claim.id, verdict, reason, **facts)
+    def verdict(
+        self,
+        outcome: Outcome,
+        reason: str,
+        *,
+        reading: str = "",
+        measured: float | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        evidence: tuple[str, ...] = (),
+    ) -> Verdict:
+        """A verdict on the claim; numbers that are not known become None."""
+        return Verdict(
+            claim=self.claim.id,
+            verdict=outcome,
+            reason=reason,
+            reading=reading,
+            measured=_known(measured),
+            low=_known(low),
+            high=_known(high),
+            evidence=evidence,
+        )
 
-    def own_runs(self) -> list[collect.Entry]:
+    def network_runs(self) -> list[RunVariant]:
         """Runs of the paper's network, ablations apart: trained here, or with official weights."""
         return [
-            e
-            for e in collect.entries(self.config)
-            if models.card(e.spec.model).name == self.book.model
+            entry
+            for entry in run_variants(self.config)
+            if known_model(entry.spec.model) == self.paper.network
         ]
 
-    def scaled(self, run: Run, verdict: str, reason: str) -> tuple[str, str]:
-        """Verdict and reason of what a network does, where its weights are not the paper's.
+    def speaks_for_paper(self, run: Run) -> bool:
+        """Whether what a run of the paper's network does is what the paper's does."""
+        return as_published(self.config, run) and (self.config.label == "paper" or not run.train)
+
+    def scaled(self, run: Run, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
+        """Outcome and reason of what a network does, where its weights are not the paper's.
 
         A scaled-down study contradicts no paper: the paper's network under the paper's training may
         do what a small one does not.
         """
-        if as_published(run) and (self.config.label == "paper" or not run.train):
-            return verdict, reason
-        return DEVIATES if verdict == CONTRADICTED else verdict, f"scaled down: {reason}"
+        if self.speaks_for_paper(run):
+            return outcome, reason
+        at_most = Outcome.DEVIATES if outcome == Outcome.CONTRADICTED else outcome
+        return at_most, f"scaled down: {reason}"
 
 
-def as_published(run: Run) -> bool:
+def _known(number: float | None) -> float | None:
+    return None if number is None or pd.isna(number) else float(number)
+
+
+def as_published(config: Config, run: Run) -> bool:
     """Whether a run is a paper's network after its training: defaults, and its unchanged recipe.
 
     Official weights have that training behind them.
+
+    Raises:
+        BenchError: if the run sets arguments and the structure has not been counted.
     """
-    card = models.card(run.model)
-    full_size = models.arguments(run.model, run.kwargs) == models.arguments(run.model, {})
-    facts = cards.facts().get(card.name)
-    recipe = facts.training.recipe if facts else run.train and run.train.recipe
-    return full_size and (not run.train or (run.train.recipe == recipe and not run.train.set))
+    card = model_card(run.model)
+    if run.kwargs:
+        defaults = default_arguments(config)[card.name]
+        if any(defaults.get(name) != value for name, value in run.kwargs.items()):
+            return False
+    recipe = card.training.recipe
+    return not run.train or (run.train.recipe == recipe and not run.train.set)

@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from derainbench.audit.tolerances import Rule, Tolerances
-from derainbench.errors import BenchError
+from derainbench.catalog.tolerances import Rule, Tolerances
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.frames import records
 
 KINDS = (".csv", ".json")
 OF_ONE_RUN = ("scores/", "energy/", "estimators/", "spikes/", "runs/")  # then RUN/VARIANT
@@ -46,7 +47,7 @@ class FileComparison:
         key: columns that name a row.
         columns: value columns that both have and that are compared, in the reference's order.
         retrained: whether the tolerances of another training apply.
-        reference, found: rows by key, cells as text.
+        reference_rows, result_rows: rows by key, cells as text.
         drifts: every disagreement.
         beyond: key and column of the cells beyond tolerance.
         values: number of cells compared.
@@ -56,8 +57,8 @@ class FileComparison:
     key: list[str]
     columns: list[str]
     retrained: bool
-    reference: Rows = field(default_factory=dict)
-    found: Rows = field(default_factory=dict)
+    reference_rows: Rows = field(default_factory=dict)
+    result_rows: Rows = field(default_factory=dict)
     drifts: list[Drift] = field(default_factory=list)
     beyond: set[tuple[Key, str]] = field(default_factory=set)
     values: int = 0
@@ -65,7 +66,7 @@ class FileComparison:
     @property
     def matched(self) -> list[Key]:
         """Keys of the rows that both have."""
-        return [key for key in self.reference if key in self.found]
+        return [key for key in self.reference_rows if key in self.result_rows]
 
 
 @dataclass
@@ -91,8 +92,8 @@ class Comparison:
         """What was compared and what came of it, in a line."""
         values = sum(file.values for file in self.files)
         drifts = self.all_drifts()
-        found = "no drift" if not drifts else f"{len(drifts)} drift{'s' * (len(drifts) > 1)}"
-        return f"{values} values in {len(self.files)} files compared: {found}"
+        count = "no drift" if not drifts else f"{len(drifts)} drift{'s' * (len(drifts) > 1)}"
+        return f"{values} values in {len(self.files)} files compared: {count}"
 
     def note(self) -> str:
         """Which runs were held to the tolerances of another training, if any."""
@@ -164,10 +165,10 @@ def _files(folder: Path, tolerances: Tolerances) -> list[str]:
     """Paths inside a folder of what may be compared."""
     if not folder.is_dir():
         raise BenchError(f"{folder}: no such folder of results")
-    found = (
+    files = (
         f.relative_to(folder).as_posix() for f in sorted(folder.rglob("*")) if f.suffix in KINDS
     )
-    return [file for file in found if not tolerances.is_ignored(file)]
+    return [file for file in files if not tolerances.is_ignored(file)]
 
 
 def _compare_file(
@@ -175,16 +176,16 @@ def _compare_file(
 ) -> FileComparison:
     ours, theirs = _read(comparison.reference / file), _read(comparison.results / file)
     wanted = {c for c in (*ours, *theirs) if tolerances.compares(rule, c)} | {*rule.key}
-    both = [c for c in ours if c in theirs and c in wanted and c not in rule.key]
+    both = [str(c) for c in ours if c in theirs and c in wanted and c not in rule.key]
     result = FileComparison(file, rule.key, both, comparison.is_retrained(file))
     result.drifts += _whole_columns(file, ours, theirs, wanted)
     if not {*rule.key} <= {*ours} & {*theirs}:  # already said: no row can be found again
         return result
-    result.reference, result.found = _rows(ours, rule.key), _rows(theirs, rule.key)
-    for key in dict.fromkeys([*result.reference, *result.found]):
-        if key not in result.found:
+    result.reference_rows, result.result_rows = _rows(ours, rule.key), _rows(theirs, rule.key)
+    for key in dict.fromkeys([*result.reference_rows, *result.result_rows]):
+        if key not in result.result_rows:
             drift = ("a row", NONE, "missing row")
-        elif key not in result.reference:
+        elif key not in result.reference_rows:
             drift = (NONE, "a row", "extra row")
         else:
             _compare_row(result, key, rule, tolerances)
@@ -209,7 +210,7 @@ def _whole_columns(
 
 
 def _compare_row(result: FileComparison, key: Key, rule: Rule, tolerances: Tolerances) -> None:
-    ours, theirs = result.reference[key], result.found[key]
+    ours, theirs = result.reference_rows[key], result.result_rows[key]
     for column in result.columns:
         tolerance = tolerances.of(rule, column, ours, result.retrained)
         if tolerance.ignored:
@@ -223,7 +224,7 @@ def _compare_row(result: FileComparison, key: Key, rule: Rule, tolerances: Toler
 
 
 def named(columns: list[str], key: Key) -> str:
-    """A row's name: ``dataset=Rain12 method=ESDNet``; a repeated key carries its number."""
+    """A row's name: ``dataset=Rain12 method=PReNet``; a repeated key carries its number."""
     parts = [f"{c}={value}" for c, value in zip(columns, key, strict=False) if value]
     return " ".join([*parts, *key[len(columns) :]])
 
@@ -232,7 +233,7 @@ def _rows(table: pd.DataFrame, columns: list[str]) -> Rows:
     """Rows by key. A repeated key, such as a layer called again, gets its number added."""
     rows: Rows = {}
     seen: Counter[Key] = Counter()
-    for row in table.to_dict("records"):
+    for row in records(table):
         key = tuple(row[column] for column in columns)
         seen[key] += 1
         rows[key if seen[key] == 1 else (*key, f"#{seen[key]}")] = row

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from derainbench.config import Config
-from derainbench.errors import BenchError
-from derainbench.report import collect
+from derainbench.config.runs import Training
+from derainbench.config.schema import Config
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.frames import records
+from derainbench.results.layout import layout_of
+from derainbench.results.reading import read_json, read_table
+from derainbench.results.runs import RunVariant, run_variants
 
 SELECTED, MONITORED = "selection_psnr_rgb", "monitored_psnr_rgb"
 
@@ -45,9 +49,9 @@ def leak(history: pd.DataFrame) -> Leak:
     Args:
         history: ``history.csv`` of a monitored run.
     """
-    scored = history.dropna(subset=[SELECTED, MONITORED])
-    chosen = scored.loc[scored[SELECTED].idxmax()]
-    best = scored.loc[scored[MONITORED].idxmax()]
+    scored = records(history.dropna(subset=[SELECTED, MONITORED]))
+    chosen = max(scored, key=lambda epoch: epoch[SELECTED])
+    best = max(scored, key=lambda epoch: epoch[MONITORED])
     return Leak(
         epochs=len(scored),
         selected_epoch=int(chosen["epoch"]),
@@ -55,16 +59,16 @@ def leak(history: pd.DataFrame) -> Leak:
         selected_test_psnr=float(chosen[MONITORED]),
         best_test_epoch=int(best["epoch"]),
         best_test_psnr=float(best[MONITORED]),
-        last_test_psnr=float(scored[MONITORED].iloc[-1]),
+        last_test_psnr=float(scored[-1][MONITORED]),
         leak_psnr=float(best[MONITORED] - chosen[MONITORED]),
     )
 
 
-def histories(config: Config) -> list[tuple[collect.Entry, Path]]:
-    """Every monitored training run with its folder."""
+def histories(config: Config) -> list[tuple[RunVariant, Training, Path]]:
+    """Every monitored run with its training and that one's folder."""
     return [
-        (entry, Path(config.results) / "runs" / entry.run / entry.variant)
-        for entry in collect.entries(config)
+        (entry, entry.spec.train, layout_of(config).training(entry.run, entry.variant))
+        for entry in run_variants(config)
         if entry.spec.train and entry.spec.train.monitor
     ]
 
@@ -76,9 +80,9 @@ def selection(config: Config) -> pd.DataFrame:
         BenchError: if a file is missing, or of a run that was not monitored.
     """
     rows = []
-    for entry, folder in histories(config):
-        history = collect.read_table(folder / "history.csv")
-        facts = collect.read_json(folder / "training.json")
+    for entry, training, folder in histories(config):
+        history = read_table(folder / "history.csv")
+        facts = read_json(folder / "training.json")
         if MONITORED not in history or "monitored_on" not in facts:
             raise BenchError(f"{folder}: was not monitored; train again with monitor: true")
         rows.append(
@@ -86,7 +90,7 @@ def selection(config: Config) -> pd.DataFrame:
                 "run": entry.run,
                 "variant": entry.variant,
                 "title": entry.title,
-                "dataset": entry.spec.train.dataset,
+                "dataset": training.dataset,
                 "selected_on": facts["selected_on"],
                 "selection_images": facts["selection_pairs"],
                 "monitored_on": facts["monitored_on"],

@@ -8,18 +8,28 @@ from typing import Annotated
 import typer
 
 from derainbench import __version__
-from derainbench.cli import configs, data, energy, networks, reports, weights
+from derainbench.cli import (
+    accounting,
+    configs,
+    data,
+    evaluation,
+    former,
+    models,
+    reporting,
+    training,
+    weights,
+)
 from derainbench.cli.options import UsageError
-from derainbench.errors import BenchError
+from derainbench.foundation.errors import BenchError
 
 app = typer.Typer(
-    help="Reproducibility benchmark of ESDNet (IJCAI 2024) and ANN derainers.",
+    help="Reproducibility benchmark of spiking and ordinary deraining networks.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verbs in (networks, energy, reports):
+for verbs in (models, training, evaluation, accounting, reporting, former):
     app.add_typer(verbs.app)  # without a name: verbs of the main command
 app.add_typer(data.app, name="data")
 app.add_typer(weights.weights_app, name="weights")
@@ -31,7 +41,7 @@ app.add_typer(weights.metrics_app, name="metrics")
 def version(
     show: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
-    """Reproducibility benchmark of ESDNet (IJCAI 2024) and ANN derainers."""
+    """Reproducibility benchmark of spiking and ordinary deraining networks."""
     if show:
         typer.echo(__version__)
         raise typer.Exit

@@ -14,7 +14,8 @@ app = typer.Typer(help="Benchmark configurations.", no_args_is_help=True)
 @app.command("check")
 def config_check(file: Annotated[Path, typer.Argument(help="YAML or JSON file.")]) -> None:
     """Checks a configuration, its models, recipes, folders and weight files."""
-    from derainbench.config import check_files, check_models, load
+    from derainbench.config.checks import check_files, check_models
+    from derainbench.config.schema import load
 
     config = load(file)
     check_files(config)
@@ -25,6 +26,6 @@ def config_check(file: Annotated[Path, typer.Argument(help="YAML or JSON file.")
 @app.command("schema")
 def config_schema() -> None:
     """Prints the JSON schema of a configuration."""
-    from derainbench.config import Config
+    from derainbench.config.schema import Config
 
     typer.echo(json.dumps(Config.model_json_schema(), indent=1))

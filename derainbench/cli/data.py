@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ from derainbench.cli.options import (
     one_of,
     patience_of,
 )
+
+if TYPE_CHECKING:
+    from derainbench.data.acquisition.request import Wanted
 
 app = typer.Typer(
     help="Data sets: fetch, add, verify, generate, audit for leaks.", no_args_is_help=True
@@ -45,7 +48,7 @@ def data_fetch(
     timeout: SilentFor = 60,
 ) -> None:
     """Downloads a set, verifies it and lays it out as ROOT/NAME/SPLIT/{input,target}."""
-    from derainbench.data.acquire import fetch
+    from derainbench.data.acquisition.acquire import fetch
 
     patience = patience_of(attempts, timeout)
     _echo_status(fetch(_wanted(name, root, split), patience=patience, accept_new=accept_new))
@@ -71,8 +74,8 @@ def data_add(
     ] = False,
 ) -> None:
     """Takes over a set that a person downloaded: recognises its layout, verifies it."""
-    from derainbench.data.acquire import add, planned
-    from derainbench.data.catalogue import SPLITS
+    from derainbench.catalog.dataset_entries import SPLITS
+    from derainbench.data.acquisition.acquire import add, planned
     from derainbench.data.listing import describe_plan
 
     one_of(assume, SPLITS, "--assume-split")
@@ -100,12 +103,13 @@ def data_verify(
     ] = None,
 ) -> None:
     """Says whether a set is the real thing; exit code 1 if it is not."""
-    from derainbench.data import catalogue
-    from derainbench.data.verify import MEANING, checks_table, verify
+    from derainbench.catalog.dataset_entries import dataset_entry
+    from derainbench.data.findings import MEANING, checks_table
+    from derainbench.data.verify import verify
 
     is_folder = Path(name).is_dir()
-    entry = catalogue.entry(data_as or name) if data_as or not is_folder else None
-    folder = Path(name) if is_folder else root / entry.name
+    entry = dataset_entry(data_as or name) if data_as or not is_folder else None
+    folder = Path(name) if entry is None or is_folder else root / entry.name
     found = verify(folder, entry, subset=subset, splits=split or (), out=out)
     typer.echo(checks_table(found).to_markdown(index=False))
     typer.echo(f"\n{found['name']}: {found['status']}: {MEANING[found['status']]}")
@@ -119,7 +123,7 @@ def data_card(
     facts: Annotated[Path, typer.Option(help="Folder that `data verify --out` wrote.")],
 ) -> None:
     """Draws a verified set's contact sheet and histograms beside its dataset.json."""
-    from derainbench.report.cards import write_card
+    from derainbench.report.figures.dataset_card import write_card
 
     write_card(folder, facts)
 
@@ -134,7 +138,7 @@ def data_leaks(
     ] = None,
 ) -> None:
     """Looks for backgrounds that training and test images share, within and across sets."""
-    from derainbench.report.leaks import audit_folders
+    from derainbench.report.figures.leaks import audit_folders
 
     if facts and len(facts) != len(folders):
         raise typer.BadParameter(f"{len(folders)} sets but {len(facts)} --facts")
@@ -153,7 +157,7 @@ def data_recomposite(
     seed: Annotated[int, typer.Option(min=0)] = 2024,
 ) -> None:
     """Puts the rain of real pairs on other photographs; such pairs are never official."""
-    from derainbench.data.recomposite import recomposite
+    from derainbench.data.generation.recomposite import recomposite
 
     recomposite(layers, clean, out, count=count, seed=seed)
 
@@ -169,23 +173,30 @@ def data_synthesise(
     seed: Annotated[int, typer.Option(min=0)] = 2024,
 ) -> None:
     """Generates a paired set: synthetic rain over photographs bundled with scikit-image."""
-    from derainbench.data.synthesise import SynthesisPlan, synthesise
+    from derainbench.data.generation.synthesise import SynthesisPlan, synthesise
 
     synthesise(SynthesisPlan(rain, size, train, val, test, seed), out)
 
 
-def _wanted(name, root, split, **options):
-    from derainbench.data import catalogue
-    from derainbench.data.acquire import Wanted
+def _wanted(
+    name: str,
+    root: Path,
+    split: list[str] | None,
+    *,
+    subset: bool = False,
+    accept: bool = False,
+) -> Wanted:
+    from derainbench.catalog.dataset_entries import dataset_entry
+    from derainbench.data.acquisition.request import Wanted
 
-    entry = catalogue.entry(name)
+    entry = dataset_entry(name)
     for one in split or ():
         one_of(one, tuple(entry.splits), "--split")
-    return Wanted(entry, root, tuple(split or ()), **options)
+    return Wanted(entry, root, tuple(split or ()), subset=subset, accept=accept)
 
 
 def _echo_status(found: dict[str, Any]) -> None:
-    from derainbench.data.verify import MEANING
+    from derainbench.data.findings import MEANING
 
     counts = ", ".join(f"{s['images']} {name}" for name, s in found["splits"].items())
     typer.echo(f"{found['name']}: {counts}; {found['status']}: {MEANING[found['status']]}")

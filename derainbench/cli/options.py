@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 import yaml
 
+if TYPE_CHECKING:
+    from derainbench.data.acquisition.download import Patience
+
 # Typer carries its own copy of click; this is the base of all its usage errors.
-UsageError = typer.BadParameter.__base__
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 ModelName = Annotated[str, typer.Option("--model", help="Model name; see `derainbench models`.")]
 Weights = Annotated[Path, typer.Option("--weights", help="Weight file (.safetensors, .pth).")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+OutFile = Annotated[Path, typer.Option("--out", help="File to write.")]
 Data = Annotated[Path, typer.Option("--data", help="Split folder with input/ and target/.")]
 DatasetFile = Annotated[
     Path | None,
@@ -72,7 +76,12 @@ def one_of(value: str | None, choices: tuple[str, ...], option: str) -> None:
         raise typer.BadParameter(f"'{value}' is not one of {', '.join(choices)}", param_hint=option)
 
 
-def patience_of(attempts: int, timeout: float):
-    from derainbench.data.download import Patience
+def patience_of(attempts: int, timeout: float) -> Patience:
+    from derainbench.data.acquisition.download import Patience
 
     return Patience(attempts=attempts, connect=min(15, timeout), read=timeout)
+
+
+def notice(old: str, new: str) -> None:
+    """Says on standard error that a verb has a new spelling."""
+    typer.echo(f"derainbench: `{old}` is called `{new}` now", err=True)

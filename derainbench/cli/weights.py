@@ -19,7 +19,7 @@ def weights_list(
     root: WeightsRoot = Path("weights"),
 ) -> None:
     """The known weight files, and which of them are there."""
-    from derainbench.weights import overview
+    from derainbench.models.weights_download import overview
 
     typer.echo(overview(root, model))
 
@@ -36,7 +36,7 @@ def weights_fetch(
     timeout: SilentFor = 60,
 ) -> None:
     """Downloads a model's weights, checks that they load, puts them into ROOT/FOLDER/FILE."""
-    from derainbench.weights import fetch
+    from derainbench.models.weights_download import fetch
 
     for line in fetch(
         model, root, dataset=dataset, patience=patience_of(attempts, timeout), accept_new=accept_new
@@ -52,8 +52,8 @@ def metrics_fetch(
     timeout: Annotated[float, typer.Option(help="Seconds until a silent server is left.")] = 60,
 ) -> None:
     """Downloads the parameter files of no-reference metrics; give ROOT as --metric-files."""
-    from derainbench.data.download import Patience
-    from derainbench.evaluation.metricfiles import FILES, fetch
+    from derainbench.data.acquisition.download import Patience
+    from derainbench.evaluation.metric_files import FILES, fetch
 
     for name in names or ():
         one_of(name, tuple(FILES), "NAMES")

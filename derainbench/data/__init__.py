@@ -1,1 +1,1 @@
-"""Data sets: reading, checking, pairing and generating."""
+"""Images on disk: acquired, verified, paired, generated, cut to crops."""

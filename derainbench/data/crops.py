@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from derainbench.data.images import image_size, read_rgb
 from derainbench.data.pairs import Pair
-from derainbench.errors import BenchError
+from derainbench.foundation.errors import BenchError
 
 CACHE_BYTES = 2 * 1024**3  # decoded images are kept in memory up to this many bytes per split
 
@@ -93,7 +93,7 @@ class Crops(Dataset):
         if self._cache is not None and index in self._cache:
             return self._cache[index]
         pair = self.pairs[index]
-        images = read_rgb(pair.input), read_rgb(pair.target)
+        images = read_rgb(pair.input), read_rgb(pair.clean)
         if self._cache is not None:
             self._cache[index] = images
         return images

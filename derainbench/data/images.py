@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from derainbench.errors import BenchError
-from derainbench.files import atomic_path
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import atomic_path
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 # PIL modes that hold 8-bit values: "1" bilevel, "L" grey, "P" palette.
@@ -58,7 +58,7 @@ def _bits(image: Image.Image) -> int:
     """Bits per channel in the file; Pillow itself reads 16-bit RGB as 8-bit without a word."""
     raw_modes = [
         arguments if isinstance(arguments, str) else arguments[0]
-        for *_, arguments in image.tile
+        for *_, arguments in getattr(image, "tile", ())  # of what is opened from a file
         if arguments
     ]
     return 16 if any(isinstance(m, str) and "16" in m for m in raw_modes) else 8

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from derainbench import provenance
 from derainbench.data.pixels import HASH_SIDE, ORIENTATIONS
-from derainbench.errors import BenchError
-from derainbench.files import sha256, staged_folder, write_json, write_text
-from derainbench.progress import Reporter
+from derainbench.foundation import provenance
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import sha256, staged_folder, write_json, write_text
+from derainbench.foundation.progress import Reporter
 
 # Of 256 bits. Different photographs differ in 86 or more, copies that were re-encoded, resized,
 # brightened, made noisy or cropped by 2 % at every side in 54 or fewer: docs/data.md.
@@ -85,8 +85,9 @@ def audit(sets: Mapping[str, Path], out: Path) -> dict[str, Any]:
         The content of ``leaks.json``.
     """
     measured = [read_measured(name, facts) for name, facts in sets.items()]
-    rows, counts = [], []
+    rows: list[pd.DataFrame] = []
     jobs = list(_comparisons(measured))
+    counts: list[dict[str, Any]] = []
     with Reporter("compare backgrounds", len(jobs)) as reporter:
         for trained, train_split, tested, test_split in jobs:
             train, test = trained.split(train_split), tested.split(test_split)

@@ -6,10 +6,10 @@ import os
 
 import pandas as pd
 
-from derainbench.data import catalogue
-from derainbench.data.catalogue import DatasetEntry, ManualMirror
-from derainbench.data.layouts import Plan, PlannedPair
-from derainbench.data.rain import presets
+from derainbench.catalog.dataset_entries import SPLITS, DatasetEntry, dataset_entries, dataset_entry
+from derainbench.catalog.mirrors import ManualMirror
+from derainbench.catalog.rain import presets
+from derainbench.data.acquisition.layouts import Plan, PlannedPair
 
 _SHOWN = 3  # pairs per split in a dry run
 
@@ -20,12 +20,12 @@ def overview() -> str:
         {
             "set": entry.name,
             "kind": entry.kind,
-            **{s: _images(entry, s) for s in catalogue.SPLITS},
+            **{s: _images(entry, s) for s in SPLITS},
             "automatic mirrors": sum(not isinstance(m, ManualMirror) for m in entry.mirrors),
             "by hand": sum(isinstance(m, ManualMirror) for m in entry.mirrors),
             "digests": ", ".join(s for s, f in entry.splits.items() if f.digests),
         }
-        for entry in catalogue.entries().values()
+        for entry in dataset_entries().values()
     ]
     table = pd.DataFrame(rows).to_markdown(index=False)
     rain = [
@@ -43,7 +43,7 @@ def _images(entry: DatasetEntry, split: str) -> str:
 
 def describe(name: str) -> str:
     """Everything that the catalogue says of a set."""
-    entry = catalogue.entry(name)
+    entry = dataset_entry(name)
     lines = [f"{entry.name}: {entry.title}", f"cite: {entry.citation}", f"licence: {entry.licence}"]
     for split, facts in entry.splits.items():
         line = f"{split}: {facts.images or 'an unrecorded number of'} images"

@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 from derainbench.data.images import image_files, image_size
-from derainbench.errors import BenchError
-from derainbench.files import digest_of, sha256
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import digest_of, sha256
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,17 @@ class Pair:
     name: str
     input: Path
     target: Path | None
+
+    @property
+    def clean(self) -> Path:
+        """The clean file, where there must be one.
+
+        Raises:
+            BenchError: without ground truth.
+        """
+        if self.target is None:
+            raise BenchError(f"{self.input}: has no clean counterpart")
+        return self.target
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ def match_pairs(inputs: list[Path], targets: list[Path]) -> tuple[Pair, ...]:
         if key not in inputs_by_key:
             raise BenchError(f"{file}: has no partner in {inputs[0].parent}")
     for pair in pairs:
-        first, second = image_size(pair.input), image_size(pair.target)
+        first, second = image_size(pair.input), image_size(pair.clean)
         if first != second:
             raise BenchError(
                 f"{pair.input} is {first[0]}x{first[1]} but {pair.target} is "

@@ -32,7 +32,7 @@ STREAK_LEVEL = 16
 
 def pixel_digest(image: np.ndarray) -> str:
     """SHA-256 of decoded uint8 [H,W,3] pixels, row by row; the file format does not matter."""
-    return hashlib.sha256(np.ascontiguousarray(image)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(image).data).hexdigest()
 
 
 def _turned(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from derainbench import provenance
-from derainbench.data.catalogue import SPLITS, DatasetEntry, SplitFacts, known_digests
+from derainbench.catalog.dataset_entries import SPLITS, DatasetEntry, SplitFacts, known_digests
+from derainbench.data.findings import DEFAULT_PROTOCOL, STATUSES, Check, none_of
 from derainbench.data.images import image_files, read_rgb
+from derainbench.data.judgement import judge_split, status_of
 from derainbench.data.pairs import Pair, pairing_key
 from derainbench.data.pixels import (
     background_key,
@@ -25,35 +25,12 @@ from derainbench.data.pixels import (
     pixel_digest,
     rain_facts,
 )
-from derainbench.errors import BenchError
-from derainbench.evaluation.protocols import PROTOCOLS, score
-from derainbench.files import digest_of, write_json, write_text
-from derainbench.progress import Reporter
-
-DEFAULT_PROTOCOL = "matlab-double"
-# Best first; a set is as good as its worst split.
-STATUSES = ("verified", "rotated", "complete", "subset", "unlisted", "deviates")
-MEANING = {
-    "verified": "complete, every decoded pixel as in the true copy",
-    "rotated": "complete and true, but some images lie on their side",
-    "complete": "all checks passed; no digests of a true copy are known, so another version of "
-    "equal counts would not be noticed",
-    "subset": "part of the set; what is there passed",
-    "unlisted": "no set of the catalogue: only readability and pairing were checked",
-    "deviates": "not the real thing, or damaged",
-}
-_NAMED = 3  # files named in a finding; the rest is counted
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding: verdict is ok, note (worth knowing), fail, or unknown (nothing to hold it to)."""
-
-    split: str
-    check: str
-    expected: str
-    found: str
-    verdict: str
+from derainbench.foundation import provenance
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import digest_of, write_json, write_text
+from derainbench.foundation.progress import Reporter
+from derainbench.metrics.full_reference import score
+from derainbench.metrics.protocols import PROTOCOLS, Protocol
 
 
 def verify(
@@ -96,13 +73,15 @@ def verify(
         facts = entry.splits.get(name) if entry else None
         if name not in found:
             verdict = "note" if subset or (splits and name not in splits) else "fail"
-            checks.append(Check(name, "images", str(facts.images or "some"), "0", verdict))
+            checks.append(
+                Check(name, "images", str((facts and facts.images) or "some"), "0", verdict)
+            )
             continue
         table, of_split = _read_split(name, found[name], entry, facts, workers)
-        of_split += _judge(name, table, facts, subset)
+        of_split += judge_split(name, table, facts, subset)
         checks += of_split
         summaries[name] = _summary(name, found[name], table, facts)
-        summaries[name]["status"] = _status(of_split, entry, facts)
+        summaries[name]["status"] = status_of(of_split, entry, facts)
         tables.append(table)
     if entry and not set(summaries) & set(entry.splits):
         raise BenchError(f"{folder}: has none of the splits of {entry.name}")
@@ -163,9 +142,9 @@ def _read_split(
                 rows.append(row)
             reporter.advance()
     paired = any(p.target for p in pairs)
-    checks = [_none_of(name, "readable", unreadable)]
+    checks = [none_of(name, "readable", unreadable)]
     if paired:
-        checks += [_none_of(name, "paired", lonely), _none_of(name, "equal sizes", unequal)]
+        checks += [none_of(name, "paired", lonely), none_of(name, "equal sizes", unequal)]
     if not rows:
         raise BenchError(f"{folder}: no image is usable; first: {(unreadable + unequal)[0]}")
     if entry and entry.kind in ("paired", "recomposited") and not paired:
@@ -189,7 +168,9 @@ def _pairs(folder: Path) -> tuple[list[Pair], list[str]]:
     return pairs, lonely + [f"target/{f.name}" for f in targets.values()]
 
 
-def _measure(split: str, pair: Pair, known: dict[tuple[str, str], str], protocol) -> dict[str, Any]:
+def _measure(
+    split: str, pair: Pair, known: dict[tuple[str, str], str], protocol: Protocol
+) -> dict[str, Any]:
     rainy = read_rgb(pair.input)
     clean = read_rgb(pair.target) if pair.target else None
     row: dict[str, Any] = {
@@ -223,100 +204,12 @@ def _compare(
     answers = []
     for part, image, file in (("input", rainy, pair.input), ("target", clean, pair.target)):
         digest = known.get((part, file.stem)) if file else None
-        answers.append((orientation_of(image, digest) or "differs") if digest else "unlisted")
+        answers.append(
+            (orientation_of(image, digest) or "differs")
+            if digest and image is not None
+            else "unlisted"
+        )
     return answers[0] if len(set(answers)) == 1 else "differs"
-
-
-def _judge(name: str, table: pd.DataFrame, facts: SplitFacts | None, subset: bool) -> list[Check]:
-    if facts is None:
-        return []
-    count, checks = len(table), []
-    complete = facts.images == count
-    if facts.images is None:
-        checks.append(Check(name, "images", "not recorded", str(count), "unknown"))
-    else:
-        tolerated = subset and count < facts.images
-        verdict = "ok" if complete else "note" if tolerated else "fail"
-        checks.append(Check(name, "images", str(facts.images), str(count), verdict))
-    checks += _judge_sizes(name, table, facts)
-    checks += _judge_pixels(name, table, facts)
-    if facts.rainy:
-        checks.append(_judge_score(name, table, facts.rainy, complete))
-    if facts.rain_model:
-        worst = table.sort_values("below").iloc[-1]
-        found = f"{(table.below > 0).sum()} images with O < B"
-        found += f" (most: {worst.image}, {worst.below:.2%})" if worst.below else ""
-        verdict = "fail" if worst.below else "ok"
-        checks.append(Check(name, "rain adds light", "O >= B everywhere", found, verdict))
-    if facts.rain_model == "achromatic-additive":
-        coloured = int((table.coloured > 0).sum())
-        found = f"{coloured} images with coloured rain"
-        verdict = "fail" if coloured else "ok"
-        checks.append(Check(name, "rain is grey", "R = G = B in O - B", found, verdict))
-    return checks
-
-
-def _judge_sizes(name: str, table: pd.DataFrame, facts: SplitFacts) -> Iterator[Check]:
-    sizes = Counter(zip(table.height, table.width, strict=True))
-    found = ", ".join(f"{n} of {h}x{w}" for (h, w), n in sorted(sizes.items())[:4])
-    found += f" and {len(sizes) - 4} further sizes" if len(sizes) > 4 else ""
-    if not facts.sizes:
-        yield Check(name, "sizes", "not recorded", found, "unknown")
-        return
-    expected = " or ".join(f"{h}x{w}" for h, w in facts.sizes)
-    verdict = "ok" if set(sizes) <= set(facts.sizes) else "fail"
-    yield Check(name, "sizes", expected, found, verdict)
-
-
-def _judge_pixels(name: str, table: pd.DataFrame, facts: SplitFacts) -> Iterator[Check]:
-    expected = "as in the true copy"
-    if not facts.digests:
-        yield Check(name, "pixels", "no digests known", f"{len(table)} images", "unknown")
-        return
-    kinds = table["copy"].value_counts().to_dict()
-    same = kinds.pop("upright", 0)
-    found = [f"{same} equal"]
-    for kind, number in kinds.items():
-        examples = ", ".join(table.image[table["copy"] == kind][:_NAMED])
-        what = {"differs": "different", "unlisted": "unknown by name"}.get(kind, kind)
-        found.append(f"{number} {what} ({examples}{', …' if number > _NAMED else ''})")
-    wrong = kinds.keys() & {"differs", "unlisted"}
-    verdict = "fail" if wrong else "note" if kinds else "ok"
-    yield Check(name, "pixels", expected, "; ".join(found), verdict)
-
-
-def _judge_score(name: str, table: pd.DataFrame, rainy, complete: bool) -> Check:
-    psnr, ssim = table.psnr.mean(), table.ssim.mean()
-    near = abs(psnr - rainy.psnr) <= rainy.psnr_tolerance
-    near = near and abs(ssim - rainy.ssim) <= rainy.ssim_tolerance
-    verdict = ("ok" if near else "fail") if complete else "note"
-    part = "" if complete else f" over {len(table)} images only"
-    return Check(
-        name,
-        f"rainy score ({rainy.protocol})",
-        f"{rainy.psnr:.2f} dB, {rainy.ssim:.3f}",
-        f"{psnr:.2f} dB, {ssim:.3f}{part}",
-        verdict,
-    )
-
-
-def _none_of(split: str, check: str, bad: list[str]) -> Check:
-    more = ", …" if len(bad) > _NAMED else ""
-    found = f"{len(bad)} not: {', '.join(bad[:_NAMED])}{more}" if bad else "all"
-    return Check(split, check, "all", found, "fail" if bad else "ok")
-
-
-def _status(checks: list[Check], entry: DatasetEntry | None, facts: SplitFacts | None) -> str:
-    verdicts = {c.check: c.verdict for c in checks}
-    if "fail" in verdicts.values():
-        return "deviates"
-    if entry is None or facts is None:
-        return "unlisted"
-    if verdicts["images"] == "note":
-        return "subset"
-    if verdicts["pixels"] == "note":
-        return "rotated"
-    return "verified" if verdicts["pixels"] == "ok" else "complete"
 
 
 def _summary(
@@ -335,19 +228,10 @@ def _summary(
         "paired": paired,
         "digest": digest_of(files, folder),
         "pixels": hashlib.sha256("\n".join(pixels).encode()).hexdigest(),
-        "sizes": {
-            f"{h}x{w}": int(n) for (h, w), n in table.groupby(["height", "width"]).size().items()
-        },
+        "sizes": {f"{h}x{w}": len(rows) for (h, w), rows in table.groupby(["height", "width"])},
     }
     if paired:
         summary["protocol"] = facts.rainy.protocol if facts and facts.rainy else DEFAULT_PROTOCOL
         for column in ("psnr", "ssim", "streak_density", "mean_layer"):
             summary[column] = round(float(table[column].mean()), 6)
     return summary
-
-
-def checks_table(content: dict[str, Any]) -> pd.DataFrame:
-    """The findings, for people."""
-    return pd.DataFrame(
-        [astuple(Check(**c)) for c in content["checks"]], columns=list(Check.__annotations__)
-    )

@@ -1,1 +1,1 @@
-"""Operation counts and arithmetic energy."""
+"""Counting operations and spikes, and what they cost."""

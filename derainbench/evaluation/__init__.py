@@ -1,1 +1,1 @@
-"""Restoring images and scoring them under named protocols."""
+"""Restoring images and scoring them."""

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from baselines.registry import ESDNET_TILING, ModelCard, Tiling
+from derainbench.catalog.card_format import ModelCard, Tiling
 from derainbench.data.crops import to_tensor
-from derainbench.errors import BenchError
+from derainbench.foundation.errors import BenchError
 
 TILE_BATCH = 8  # tiles that go through a model together, fewer if they are large:
 BATCH_PIXELS = TILE_BATCH * 128**2
@@ -26,10 +26,16 @@ def describe(card: ModelCard, mode: str | None) -> dict[str, Any]:
 
     Beyond ``max_pixels``, where that is given, whole images give way to tiles.
     """
-    tiles = {"tile": card.tiling.side, "overlap": card.tiling.overlap, "blend": card.tiling.blend}
-    if (mode or card.inference) == "tiled":
+    tiles = {
+        "tile": card.network.tiling.side,
+        "overlap": card.network.tiling.overlap,
+        "blend": card.network.tiling.blend,
+    }
+    if (mode or card.network.inference) == "tiled":
         return {"inference": "tiled", **tiles}
-    return {"inference": "whole"} | ({} if mode else {"max_pixels": card.max_pixels, **tiles})
+    return {"inference": "whole"} | (
+        {} if mode else {"max_pixels": card.network.max_pixels, **tiles}
+    )
 
 
 def restore(
@@ -51,22 +57,29 @@ def restore(
         BenchError: if a whole image is asked for and too large, or if the model fails.
     """
     height, width = image.shape[1:]
-    rows, columns = padded_size((height, width), card.size_multiple, card.padding)
-    fits = rows * columns <= card.max_pixels
+    rows, columns = padded_size((height, width), card.network.size_multiple, card.network.padding)
+    fits = rows * columns <= card.network.max_pixels
     if mode == "whole" and not fits:
         raise BenchError(
             f"{height}x{width} pixels are too many for model '{card.name}' in one piece "
-            f"(at most {card.max_pixels}, padding included): use --inference tiled"
+            f"(at most {card.network.max_pixels}, padding included): use --inference tiled"
         )
-    if (mode or card.inference) == "whole" and fits:
-        return restore_whole(model, image, card.size_multiple, card.padding)
-    return restore_tiled(model, image, card.tiling, card.size_multiple, card.padding)
+    if (mode or card.network.inference) == "whole" and fits:
+        return restore_whole(model, image, card.network.size_multiple, card.network.padding)
+    return restore_tiled(
+        model, image, card.network.tiling, card.network.size_multiple, card.network.padding
+    )
 
 
 def padded_size(size: Size, multiple: int, padding: str = "replicate") -> Size:
     """What an image is padded to for one pass."""
     height, width = (-(-side // multiple) * multiple for side in size)
-    return (max(height, width),) * 2 if padding == "square" else (height, width)
+    longest = max(height, width)
+    return (longest, longest) if padding == "square" else (height, width)
+
+
+def _size_of(image: torch.Tensor) -> Size:
+    return image.shape[1], image.shape[2]
 
 
 @torch.no_grad()
@@ -74,7 +87,7 @@ def restore_whole(
     model: nn.Module, image: torch.Tensor, multiple: int, padding: str = "replicate"
 ) -> torch.Tensor:
     """One pass over the image, padded to the size multiple; see :class:`ModelCard`."""
-    size = padded_size(tuple(image.shape[1:]), multiple, padding)
+    size = padded_size(_size_of(image), multiple, padding)
     padded, place = _extend(image, size, padding)
     return _run(model, padded[None])[0][place]
 
@@ -83,7 +96,7 @@ def restore_whole(
 def restore_tiled(
     model: nn.Module,
     image: torch.Tensor,
-    tiling: Tiling = ESDNET_TILING,
+    tiling: Tiling,
     multiple: int = 1,
     padding: str = "replicate",
 ) -> torch.Tensor:
@@ -92,11 +105,12 @@ def restore_tiled(
     Membrane potentials start anew in every tile, because models keep no state between calls.
     An image smaller than a tile is extended, then cut back.
     """
-    size, tile = tuple(image.shape[1:]), (tiling.side, tiling.side)
+    size, tile = _size_of(image), (tiling.side, tiling.side)
     if not tiling.exact:
-        tile = tuple(map(min, tile, padded_size(size, multiple, padding)))
+        height, width = padded_size(size, multiple, padding)
+        tile = (min(tiling.side, height), min(tiling.side, width))
         size = padded_size(size, multiple)
-    padded, place = _extend(image, tuple(map(max, size, tile)), padding)
+    padded, place = _extend(image, (max(size[0], tile[0]), max(size[1], tile[1])), padding)
     down, across = (
         tile_starts(length, side, tiling.overlap)
         for length, side in zip(padded.shape[1:], tile, strict=True)
@@ -116,9 +130,7 @@ def restore_tiled(
     return (total / weights)[place]
 
 
-def tile_starts(
-    length: int, tile: int = ESDNET_TILING.side, overlap: int = ESDNET_TILING.overlap
-) -> list[int]:
+def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     """Where tiles begin along one side: every ``tile - overlap`` pixels, the last one flush."""
     starts = range(0, length - tile, tile - overlap) if length > tile else ()
     return [*starts, length - tile]
@@ -126,8 +138,7 @@ def tile_starts(
 
 def _tile_weight(tiling: Tiling, tile: Size, spot: Size, padded: torch.Tensor) -> torch.Tensor:
     """What the pixels of a tile at a spot count, before division by the sum of weights: [h,w]."""
-    options = {"dtype": padded.dtype, "device": padded.device}
-    down, across = (torch.arange(side, **options) for side in tile)
+    down, across = (torch.arange(side, dtype=padded.dtype, device=padded.device) for side in tile)
     if tiling.blend == "distance":
         down, across = down - tile[0] // 2, across - tile[1] // 2
         return (down[:, None] ** 2 + across[None, :] ** 2 + 1e-3).rsqrt()

@@ -1,1 +1,1 @@
-"""Tables, figures and the HTML page, computed from score and count files."""
+"""What people look at."""

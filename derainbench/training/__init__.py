@@ -1,1 +1,1 @@
-"""Training: recipe, schedule, loss, random crops, the loop and its checkpoints."""
+"""Training one network by one recipe."""

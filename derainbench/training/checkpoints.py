@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from derainbench.errors import BenchError
-from derainbench.files import atomic_path
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import atomic_path
 
 DEFAULT_FOLDER = ".derainbench/checkpoints"
 
@@ -31,7 +31,9 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def save(path: Path, progress: Progress, model: nn.Module, optimiser: torch.optim.Optimizer):
+def save(
+    path: Path, progress: Progress, model: nn.Module, optimiser: torch.optim.Optimizer
+) -> None:
     """Writes a checkpoint whole or not at all."""
     content = {
         "progress": asdict(progress),
@@ -59,7 +61,7 @@ def restore(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> P
         raise BenchError(f"{path}: damaged checkpoint; delete it to train from scratch") from error
 
 
-def location(key: str, folder: str | None = None) -> Path:
+def checkpoint_path(key: str, folder: str | None = None) -> Path:
     """Where the checkpoint of a run with this key lies: ``$DERAINBENCH_CHECKPOINTS`` or a default.
 
     It lies outside the results, because Snakemake deletes the outputs of a job that failed.

@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import torch
@@ -16,67 +15,22 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import DataLoader
 
-from derainbench import models, provenance, sources
-from derainbench.data.crops import Crops, hold_out
-from derainbench.data.pairs import Pair, dataset_digests, read_split
-from derainbench.device import prepare
-from derainbench.errors import BenchError
-from derainbench.files import atomic_path, write_json
-from derainbench.progress import Reporter
+from derainbench.catalog.model_cards import model_card
+from derainbench.catalog.recipes import Recipe
+from derainbench.data.crops import Crops
+from derainbench.foundation import provenance
+from derainbench.foundation.device import prepare
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import atomic_path, write_json
+from derainbench.foundation.progress import Reporter
+from derainbench.foundation.source_graph import modules_behind, source_files
+from derainbench.models.construction import build, size_multiple_of
+from derainbench.models.weights import weight_metadata
 from derainbench.training import checkpoints
 from derainbench.training.losses import total_loss
-from derainbench.training.recipe import Recipe
-from derainbench.training.schedule import Epoch, plan, rate_in_step
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Pairs to train on, pairs that choose the best epoch, and pairs that are only scored.
-
-    Attributes:
-        source: what ``select`` is: a split's name, or "held out of train".
-        digests: of all files.
-    """
-
-    train: list[Pair]
-    select: list[Pair]
-    source: str
-    digests: dict[str, str]
-    monitor: tuple[Pair, ...] = ()
-
-
-def read_training_data(
-    folder: Path, recipe: Recipe, dataset: Path | None = None, monitor: str | None = None
-) -> TrainingData:
-    """Reads ``folder/train``, what the recipe selects on, and the split to monitor, if any.
-
-    Args:
-        folder: set with its splits.
-        recipe: says what to select on.
-        dataset: ``dataset.json`` of the verified set.
-        monitor: split that is scored too and decides nothing.
-
-    Raises:
-        BenchError: if a split is missing, unusable, or not the one that was verified; if the
-            split to monitor is the one that is selected on.
-    """
-    if monitor == recipe.select_on:
-        raise BenchError(
-            f"split '{monitor}' cannot be monitored: the recipe selects on it (select_on)"
-        )
-    train = read_split(folder / "train")
-    digests = dataset_digests(train, dataset)
-    monitored: tuple[Pair, ...] = ()
-    if monitor:
-        split = read_split(folder / monitor)
-        monitored = split.pairs
-        digests["monitored data"] = dataset_digests(split, dataset)["data"]
-    if recipe.select_on == "val" and not (folder / "val").is_dir():
-        kept, held_out = hold_out(train.pairs, recipe.val_fraction)
-        return TrainingData(kept, held_out, "held out of train", digests, monitored)
-    select = read_split(folder / recipe.select_on)
-    digests["selection data"] = dataset_digests(select, dataset)["data"]
-    return TrainingData(list(train.pairs), list(select.pairs), recipe.select_on, digests, monitored)
+from derainbench.training.optimisers import build_optimiser
+from derainbench.training.schedule import Epoch, plan_epochs, rate_in_step
+from derainbench.training.training_data import TrainingData, read_training_data
 
 
 def train(
@@ -107,12 +61,12 @@ def train(
         BenchError: for unusable settings or data, or if the loss stops being finite.
     """
     chosen_device = prepare(device, seed)
-    model = models.build(model_name, **model_kwargs).to(chosen_device)
-    _check_suits(model, model_name, recipe)
+    model = build(model_name, **model_kwargs).to(chosen_device)
+    check_suits(model, model_name, recipe)
     training_data = read_training_data(Path(data), recipe, dataset, monitor)
-    optimiser = optimiser_of(recipe, model.parameters())
+    optimiser = build_optimiser(recipe, model.parameters())
     run_settings = {
-        "model": models.card(model_name).name,
+        "model": model_card(model_name).name,
         "kwargs": dict(model_kwargs),
         "recipe": recipe.model_dump(),
         "selected_on": training_data.source,
@@ -121,11 +75,11 @@ def train(
         **run_settings,
         "seed": seed,
         "data": {k: v for k, v in training_data.digests.items() if k != "dataset.json"},
-        "source": provenance.source_digest(sources.of_training(model_name)),
+        "source": provenance.source_digest(_source_files(model_name)),
         "device": str(chosen_device),
         "threads": torch.get_num_threads(),
     }
-    checkpoint = checkpoints.location(provenance.key_of(identity), checkpoint_folder)
+    checkpoint = checkpoints.checkpoint_path(provenance.key_of(identity), checkpoint_folder)
     progress = checkpoints.restore(checkpoint, model, optimiser)
     crops = Crops(
         training_data.train,
@@ -137,7 +91,7 @@ def train(
     )
     select_crops = Crops(training_data.select, recipe.val_crop)
     monitor_crops = Crops(training_data.monitor, recipe.val_crop)
-    epochs = plan(recipe, len(training_data.train))
+    epochs = plan_epochs(recipe, len(training_data.train))
 
     with Reporter(f"train {model_name}", len(epochs), progress.epochs_done) as reporter:
         for epoch in epochs[progress.epochs_done :]:
@@ -179,10 +133,18 @@ def train(
     return weights
 
 
-def _check_suits(model: nn.Module, model_name: str, recipe: Recipe) -> None:
-    """Refuses a recipe that the model cannot be trained by."""
-    # A model that was built with other arguments may need less than its card says.
-    multiple = getattr(model, "size_multiple", models.card(model_name).size_multiple)
+def _source_files(model_name: str) -> list[Path]:
+    """The files that decide what training a model yields."""
+    return source_files(modules_behind([__name__, model_card(model_name).network.module]))
+
+
+def check_suits(model: nn.Module, model_name: str, recipe: Recipe) -> None:
+    """Refuses a recipe that the model cannot be trained by.
+
+    Raises:
+        BenchError: saying which field of the recipe does not suit the model.
+    """
+    multiple = size_multiple_of(model, model_card(model_name))
     for field, side in [*(("crop", s) for s in recipe.crop_sides), ("val_crop", recipe.val_crop)]:
         if side % multiple:
             raise BenchError(
@@ -193,16 +155,6 @@ def _check_suits(model: nn.Module, model_name: str, recipe: Recipe) -> None:
             f"recipe: stage_weight {recipe.stage_weight} needs intermediate outputs, which model "
             f"'{model_name}' does not give; set it to 0"
         )
-
-
-def optimiser_of(recipe: Recipe, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    """The recipe's optimiser at its base rate."""
-    if recipe.optimiser == "sgd":
-        return torch.optim.SGD(
-            parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay
-        )
-    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimiser]
-    return kind(parameters, recipe.lr, recipe.betas, recipe.eps, recipe.weight_decay)
 
 
 def _run_epoch(
@@ -242,7 +194,7 @@ def _outputs(model: nn.Module, rainy: torch.Tensor, recipe: Recipe) -> list[torc
     """What the recipe's loss is applied to, float32 [N,3,H,W] each, the restored image last."""
     with torch.autocast(rainy.device.type, torch.bfloat16, enabled=recipe.amp == "bf16"):
         try:
-            outputs = model.stages(rainy) if recipe.stage_weight else [model(rainy)]
+            outputs = cast(Any, model).stages(rainy) if recipe.stage_weight else [model(rainy)]
         except ValueError as error:  # a side that is a multiple but still unsuitable
             raise BenchError(f"recipe: crop {rainy.shape[-1]}: {error}") from error
     return [image.float() for image in outputs]
@@ -276,7 +228,7 @@ def _write_results(
     # safetensors has no scalar-preserving guarantee for shared storage: every tensor is its own.
     tensors = {k: v.contiguous() for k, v in progress.best_state.items()}
     with atomic_path(weights) as temporary:
-        save_file(tensors, temporary, metadata=models.metadata_of(run_settings))
+        save_file(tensors, temporary, metadata=weight_metadata(run_settings))
     facts = {
         **run_settings,
         "best_epoch": progress.best_epoch,

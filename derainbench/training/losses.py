@@ -107,7 +107,8 @@ def total_loss(
     """
 
     def loss(restored: torch.Tensor) -> torch.Tensor:
-        return sum(weight * LOSSES[name](restored, clean) for name, weight in weights.items())
+        terms = (weight * LOSSES[name](restored, clean) for name, weight in weights.items())
+        return sum(terms, start=clean.new_zeros(()))
 
     total = loss(outputs[-1])
     return total + stage_weight * sum(map(loss, outputs[:-1])) if stage_weight else total

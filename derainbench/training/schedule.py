@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
-from derainbench.training.recipe import Recipe
+from derainbench.catalog.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,15 @@ class Epoch:
     batch_size: int
 
 
-def plan(recipe: Recipe, images: int) -> list[Epoch]:
+def plan_epochs(recipe: Recipe, images: int) -> list[Epoch]:
     """All epochs of a run on this many training images."""
     crops = images * recipe.crops_per_image
     if recipe.epochs:
-        steps = math.ceil(crops / recipe.batch_size)
+        # A recipe whose length is in epochs says both, or it would have been refused.
+        batch_size, crop = cast(int, recipe.batch_size), cast(int, recipe.crop)
+        steps = math.ceil(crops / batch_size)
         return [
-            Epoch(number, number * steps, steps, recipe.crop, recipe.batch_size)
+            Epoch(number, number * steps, steps, crop, batch_size)
             for number in range(recipe.epochs)
         ]
     epochs: list[Epoch] = []
@@ -70,7 +73,7 @@ def rate_at(recipe: Recipe, position: int) -> float:
 
 
 def _warmup_cosine(recipe: Recipe, epoch: int) -> float:
-    """The schedule of ESDNet's authors, as it really acts.
+    """The warm-up and cosine of released code that several papers share, as it really acts.
 
     They wrap PyTorch's recursive cosine annealing in a warm-up scheduler. What comes out is: a
     linear ramp; one epoch at the base rate; then a cosine over ``epochs - warmup_epochs`` steps
@@ -85,7 +88,7 @@ def _warmup_cosine(recipe: Recipe, epoch: int) -> float:
         return recipe.lr * (epoch + 1) / (warmup + 1)
     if epoch == warmup:
         return recipe.lr
-    steps = recipe.epochs - warmup
+    steps = recipe.length - warmup
     overshoot = (recipe.lr - recipe.min_lr) / _half_cosine(1, steps)
     return recipe.min_lr + overshoot * _half_cosine(epoch - warmup - 1, steps)
 

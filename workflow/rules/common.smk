@@ -5,26 +5,35 @@ import re
 import shlex
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)  # the harness is used in place, installed or not
 
-from derainbench import config as bench_config
-from derainbench import sources
-from derainbench.errors import BenchError
+from derainbench.catalog.model_cards import model_card
+from derainbench.catalog.papers import read_paper
+from derainbench.config import checks, schema
+from derainbench.foundation.errors import BenchError
+from derainbench.results import expected
+from derainbench.results.layout import layout_of
+from derainbench.workflow.fingerprints import fingerprint
+from derainbench.workflow.image_digests import ImageDigests
 
 # Jobs call `python`: the one that runs Snakemake, unless a conda environment takes over.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
 
 try:
-    CONFIG = bench_config.parse(config, "configuration")
-    bench_config.check_files(CONFIG)
+    CONFIG = schema.parse(config, "configuration")
+    checks.check_files(CONFIG)
+    PAPERS = [read_paper(name) for name in CONFIG.paper_names]
 except BenchError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = CONFIG.results
+FILES = layout_of(CONFIG)  # where which result lies; wildcards stand for names
+IMAGES = ImageDigests()
 TRAINED = [n for n, r in CONFIG.runs.items() if r.train]
 # One GPU per job where there is one; the profile's limit then keeps jobs from sharing it.
 GPU = int(CONFIG.device != "cpu" and shutil.which("nvidia-smi") is not None)
@@ -40,13 +49,16 @@ VARIANTS = [(run, variant) for run in CONFIG.runs for variant in CONFIG.runs[run
 # Runs of spiking models, and the data set on which their spikes are looked at.
 SPIKING = {run: dataset for run, _, dataset in CONFIG.spiking()}
 
-# Runs of spiking models and their twins, which spikingjelly's energy estimators are asked about.
+# Runs of spiking models and their counterparts, which spikingjelly's estimators are asked about.
 ESTIMATED = [
     run
     for run in CONFIG.runs
     if not CONFIG.runs[run].ablation
-    and (sources.is_spiking(CONFIG.runs[run].model) or sources.twin_of(CONFIG.runs[run].model))
+    and (model_card(CONFIG.runs[run].model).spiking or model_card(CONFIG.runs[run].model).twin_of)
 ]
+
+# The papers' networks and their counterparts.
+NETWORKS = list(dict.fromkeys(n for p in PAPERS for n in (p.network, p.counterpart) if n))
 
 
 def sets_of(kind):
@@ -62,14 +74,48 @@ FETCHED = {
 
 
 def acquired(dataset):
-    """What stands for a set's images being there: a folder of the user's, or a dataset.json."""
-    folder = CONFIG.dataset_folder(dataset)
-    return folder if CONFIG.datasets[dataset].kind == "folder" else f"{folder}/dataset.json"
+    """The dataset.json that a set is there with; nothing for a folder of the user's."""
+    is_folder = CONFIG.datasets[dataset].kind == "folder"
+    return [] if is_folder else f"{CONFIG.dataset_folder(dataset)}/dataset.json"
 
 
-def verified(dataset):
-    """A set's findings. To verify again is no reason to train again: only new images are."""
-    return ancient(f"{RESULTS}/data/{dataset}/dataset.json")
+def images_of(dataset, *splits):
+    """A digest of a set's images: an image that is replaced makes their readers run again."""
+    wanted = splits or ("train", "val", "test")
+    folders = dict.fromkeys(Path(CONFIG.split_folder(dataset, split)) for split in wanted)
+    return IMAGES.of(*folders)
+
+
+def tested_images():
+    """A digest of all test images of the configuration, which figures show some of."""
+    return [images_of(dataset, "test") for dataset in CONFIG.tested()]
+
+
+def training_splits(run):
+    """The splits that a training reads."""
+    train = CONFIG.runs[run].train
+    selects_on_test = CONFIG.recipe(run).select_on == "test"
+    return ("train", "val", *(["test"] if train.monitor or selects_on_test else []))
+
+
+@cache
+def code(verb, models=None):
+    """What decides a verb's result besides arguments and inputs; see workflow/fingerprints.py."""
+    parts = fingerprint(verb, models=models)
+    return "; ".join(f"{part} {digest}" for part, digest in parts.items())
+
+
+def run_code(verb):
+    """The same of a verb on a run's model, as a look-up by wildcards."""
+    return lambda w: code(verb, (CONFIG.runs[w.run].model,))
+
+
+@cache
+def training_code(run):
+    """The same of a run's training."""
+    spec = CONFIG.runs[run]
+    parts = fingerprint("train", models=(spec.model,), recipe=CONFIG.recipe(run))
+    return "; ".join(f"{part} {digest}" for part, digest in parts.items())
 
 
 def rated_images(wildcards):
@@ -97,26 +143,21 @@ def recomposite_arguments(dataset):
     return " ".join([*parts, f"--seed {dataset.seed}"])
 
 
-def code(stage, run=None):
-    """Source files of a stage, and of a run's model, relative to the working directory."""
-    files = sources.of_stage(stage)
-    if run:
-        files += sources.of_model(CONFIG.runs[run].model)
-    if run and stage == "train":
-        files += sources.of_recipe(CONFIG.runs[run].train.recipe)
-    return [os.path.relpath(f) for f in files]
-
-
 def flags(option, values):
     """Repeated `--option key=value`, values as JSON, quoted for the shell."""
     return " ".join(f"--{option} {shlex.quote(f'{k}={json.dumps(v)}')}" for k, v in values.items())
+
+
+def repeated(option, values):
+    """Repeated `--option value`, quoted for the shell."""
+    return " ".join(f"--{option} {shlex.quote(value)}" for value in values)
 
 
 def weights_of(wildcards):
     """The weight file of a run's variant."""
     run = CONFIG.runs[wildcards.run]
     if run.train:
-        return f"{RESULTS}/runs/{wildcards.run}/{wildcards.variant}/model.safetensors"
+        return FILES.weights(wildcards.run, wildcards.variant)
     return os.path.join(CONFIG.weights_root, run.weights)
 
 
@@ -139,6 +180,6 @@ wildcard_constraints:
 onstart:
     # Arguments that a model does not take: better now than after an hour of training.
     try:
-        bench_config.check_models(CONFIG)
+        checks.check_models(CONFIG)
     except BenchError as error:
         raise WorkflowError(str(error)) from None

@@ -5,13 +5,9 @@ localrules:
 
 
 rule synthesise:
-    input:
-        code("synthesise"),
     output:
-        facts=f"{RESULTS}/made/{{dataset}}/dataset.json",
-        splits=directory(
-            expand(f"{RESULTS}/made/{{{{dataset}}}}/{{split}}", split=["train", "val", "test"])
-        ),
+        facts=FILES.made("{dataset}") / "dataset.json",
+        splits=[directory(FILES.made("{dataset}") / s) for s in ("train", "val", "test")],
     log:
         f"{RESULTS}/logs/synthesise/{{dataset}}.log",
     benchmark:
@@ -24,6 +20,7 @@ rule synthesise:
     resources:
         mem_mb=1000,
     params:
+        code=code("data synthesise"),
         plan=lambda w: CONFIG.datasets[w.dataset],
     shell:
         "python -m derainbench data synthesise {params.plan.rain} --out $(dirname {output.facts})"
@@ -34,14 +31,11 @@ rule synthesise:
 
 rule recomposite:
     input:
-        code("recomposite"),
-        lambda w: expand(
-            f"{RESULTS}/data/{{dataset}}/dataset.json",
-            dataset=[CONFIG.datasets[w.dataset].layers, CONFIG.datasets[w.dataset].clean],
-        ),
+        lambda w: acquired(CONFIG.datasets[w.dataset].layers),
+        lambda w: acquired(CONFIG.datasets[w.dataset].clean),
     output:
-        facts=f"{RESULTS}/made/{{dataset}}/dataset.json",
-        split=directory(f"{RESULTS}/made/{{dataset}}/train"),
+        facts=FILES.made("{dataset}") / "dataset.json",
+        split=directory(FILES.made("{dataset}") / "train"),
     log:
         f"{RESULTS}/logs/recomposite/{{dataset}}.log",
     benchmark:
@@ -54,6 +48,9 @@ rule recomposite:
     resources:
         mem_mb=1000,
     params:
+        code=code("data recomposite"),
+        layers=lambda w: images_of(CONFIG.datasets[w.dataset].layers, "train"),
+        clean=lambda w: images_of(CONFIG.datasets[w.dataset].clean),
         arguments=lambda w: recomposite_arguments(CONFIG.datasets[w.dataset]),
     shell:
         "python -m derainbench data recomposite {params.arguments}"
@@ -79,23 +76,27 @@ rule fetch:
         " > {log} 2>&1"
 
 
+# Before anything else that could start: what is not the real thing stops the run early. No training
+# waits for it, so that to verify again is no reason to train again; only other images are.
 rule verify:
     input:
-        code("verify"),
         lambda w: acquired(w.dataset),
     output:
-        facts=f"{RESULTS}/data/{{dataset}}/dataset.json",
-        images=f"{RESULTS}/data/{{dataset}}/images.csv",
+        facts=FILES.data("{dataset}") / "dataset.json",
+        images=FILES.data("{dataset}") / "images.csv",
     log:
         f"{RESULTS}/logs/verify/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/verify/{{dataset}}.tsv"
+    priority: 10
     conda:
         "../../environment.yml"
     threads: 2
     resources:
         mem_mb=1000,
     params:
+        code=code("data verify"),
+        images=lambda w: images_of(w.dataset),
         folder=lambda w: CONFIG.dataset_folder(w.dataset),
         arguments=verify_arguments,
     shell:
@@ -105,13 +106,12 @@ rule verify:
 
 rule data_card:
     input:
-        code("data_card"),
-        f"{RESULTS}/data/{{dataset}}/dataset.json",
-        images=f"{RESULTS}/data/{{dataset}}/images.csv",
+        FILES.data("{dataset}") / "dataset.json",
+        images=FILES.data("{dataset}") / "images.csv",
     output:
-        multiext(f"{RESULTS}/data/{{dataset}}/card", ".pdf", ".png", ".svg"),
+        multiext(str(FILES.data("{dataset}") / "card"), ".pdf", ".png", ".svg"),
         sheet=report(
-            f"{RESULTS}/data/{{dataset}}/sheet.png",
+            FILES.data("{dataset}") / "sheet.png",
             caption="../report/data.rst",
             category="Data sets",
         ),
@@ -125,6 +125,7 @@ rule data_card:
     resources:
         mem_mb=1000,
     params:
+        code=code("data card"),
         folder=lambda w: CONFIG.dataset_folder(w.dataset),
     shell:
         "python -m derainbench data card {params.folder:q} --facts $(dirname {input.images})"
@@ -133,10 +134,9 @@ rule data_card:
 
 rule leaks:
     input:
-        code("leaks"),
-        images=expand(f"{RESULTS}/data/{{dataset}}/images.csv", dataset=CONFIG.datasets),
+        images=[FILES.data(dataset) / "images.csv" for dataset in CONFIG.datasets],
     output:
-        multiext(f"{RESULTS}/leaks/leaks", ".json", ".csv", ".png"),
+        multiext(str(FILES.leaks / "leaks"), ".json", ".csv", ".png"),
     log:
         f"{RESULTS}/logs/leaks.log",
     benchmark:
@@ -147,6 +147,7 @@ rule leaks:
     resources:
         mem_mb=2000,
     params:
+        code=code("data leaks"),
         folders=" ".join(shlex.quote(CONFIG.dataset_folder(d)) for d in CONFIG.datasets),
         facts=lambda w, input: " ".join(f"--facts {os.path.dirname(f)}" for f in input.images),
         folder=lambda w, output: os.path.dirname(output[0]),

@@ -1,11 +1,11 @@
 # What every registered model is at full size, no training needed.
 rule structure:
-    input:
-        code("structure"),
     output:
-        models=f"{RESULTS}/structure/models.csv",
-        layers=f"{RESULTS}/structure/layers.csv",
-        others=f"{RESULTS}/structure/others.csv",
+        models=FILES.models,
+        arguments=FILES.structure / "arguments.json",
+        layers=FILES.structure / "layers.csv",
+        others=FILES.structure / "others.csv",
+        architectures=[FILES.structure / "architecture" / f"{p.network}.json" for p in PAPERS],
     log:
         f"{RESULTS}/logs/structure.log",
     benchmark:
@@ -15,17 +15,41 @@ rule structure:
     threads: 1
     resources:
         mem_mb=2000,
+    params:
+        code=code("structure"),
     shell:
-        "python -m derainbench models --out $(dirname {output.models}) > {log} 2>&1"
+        "python -m derainbench structure --out $(dirname {output.models}) > {log} 2>&1"
+
+
+# Whether a loss's gradient reaches every layer of a paper's network.
+rule gradients:
+    output:
+        FILES.gradients("{paper}"),
+    log:
+        f"{RESULTS}/logs/gradients/{{paper}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/gradients/{{paper}}.tsv"
+    wildcard_constraints:
+        paper=one_of([paper.name for paper in PAPERS]),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        code=lambda w: code("gradients", (read_paper(w.paper).network,)),
+        model=lambda w: read_paper(w.paper).network,
+        kwargs=lambda w: flags("kwarg", CONFIG.trained_arguments(read_paper(w.paper).network)),
+    shell:
+        "python -m derainbench gradients --model {params.model} {params.kwargs} --out {output}"
+        " > {log} 2>&1"
 
 
 # Our operation counts beside those of other counters, no training needed.
 rule crosscheck:
-    input:
-        code("crosscheck"),
     output:
-        summary=f"{RESULTS}/crosscheck/crosscheck.csv",
-        layers=f"{RESULTS}/crosscheck/crosscheck-layers.csv",
+        summary=FILES.crosscheck / "crosscheck.csv",
+        layers=FILES.crosscheck / "crosscheck-layers.csv",
     log:
         f"{RESULTS}/logs/crosscheck.log",
     benchmark:
@@ -35,21 +59,23 @@ rule crosscheck:
     threads: 1
     resources:
         mem_mb=2000,
+    params:
+        code=code("crosscheck", (*NETWORKS, *CONFIG.crosscheck)),
+        models=repeated("model", [*NETWORKS, *CONFIG.crosscheck]),
     shell:
-        "python -m derainbench crosscheck --out $(dirname {output.summary}) > {log} 2>&1"
+        "python -m derainbench crosscheck {params.models} --out $(dirname {output.summary})"
+        " > {log} 2>&1"
 
 
 # Operation counts on the first test set of a run.
 rule energy:
     input:
-        code=lambda w: code("energy", w.run),
-        images=lambda w: acquired(CONFIG.runs[w.run].test[0]),
-        data=lambda w: verified(CONFIG.runs[w.run].test[0]),
+        lambda w: acquired(CONFIG.runs[w.run].test[0]),
         weights=weights_of,
     output:
-        layers=f"{RESULTS}/energy/{{run}}/{{variant}}/layers.csv",
-        others=f"{RESULTS}/energy/{{run}}/{{variant}}/others.csv",
-        account=f"{RESULTS}/energy/{{run}}/{{variant}}/energy.json",
+        layers=FILES.account("{run}", "{variant}") / "layers.csv",
+        others=FILES.account("{run}", "{variant}") / "others.csv",
+        account=FILES.account_summary("{run}", "{variant}"),
     log:
         f"{RESULTS}/logs/energy/{{run}}/{{variant}}.log",
     benchmark:
@@ -61,6 +87,8 @@ rule energy:
         gpu=GPU,
         mem_mb=4000,
     params:
+        code=run_code("energy"),
+        test_images=lambda w: images_of(CONFIG.runs[w.run].test[0], "test"),
         model=lambda w: CONFIG.runs[w.run].model,
         kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
         folder=lambda w: CONFIG.split_folder(CONFIG.runs[w.run].test[0], "test"),
@@ -71,18 +99,18 @@ rule energy:
         "python -m derainbench energy --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --data {params.folder:q} --size {params.size}"
         " --images {params.images} --device {params.device}"
-        " --dataset {input.data} --out $(dirname {output.account}) > {log} 2>&1"
+        " --out $(dirname {output.account}) > {log} 2>&1"
 
 
 # What the counts cost under every scenario, whom that beats, and at which firing rate.
 rule scenarios:
     input:
-        code("scenarios"),
         rules.structure.output,
-        [f"{RESULTS}/energy/{run}/{variant}/energy.json" for run, variant in VARIANTS],
-        config=f"{RESULTS}/config.json",
+        [FILES.account_summary(run, variant) for run, variant in VARIANTS],
+        config=FILES.config,
     output:
-        multiext(f"{RESULTS}/scenarios/", "energy.csv", "savings.csv"),
+        energy=FILES.scenarios / "energy.csv",
+        savings=FILES.scenarios / "savings.csv",
     log:
         f"{RESULTS}/logs/scenarios.log",
     benchmark:
@@ -93,18 +121,16 @@ rule scenarios:
     resources:
         mem_mb=2000,
     params:
-        folder=lambda w, output: os.path.dirname(output[0]),
+        code=code("scenarios"),
     shell:
-        "python -m derainbench scenarios --config {input.config} --out {params.folder}"
+        "python -m derainbench scenarios --config {input.config} --out $(dirname {output.energy})"
         " > {log} 2>&1"
 
 
-# How the full-size verdict moves with time steps, image size and costs, no training needed.
+# How the full-size verdicts move with time steps, image size and costs, no training needed.
 rule sensitivity:
-    input:
-        code("scenarios"),
     output:
-        f"{RESULTS}/scenarios/sensitivity.csv",
+        FILES.scenarios / "sensitivity.csv",
     log:
         f"{RESULTS}/logs/sensitivity.log",
     benchmark:
@@ -114,19 +140,20 @@ rule sensitivity:
     threads: 1
     resources:
         mem_mb=4000,
+    params:
+        code=code("sensitivity", tuple(NETWORKS)),
+        papers=repeated("paper", [paper.name for paper in PAPERS]),
     shell:
-        "python -m derainbench sensitivity --out {output} > {log} 2>&1"
+        "python -m derainbench sensitivity {params.papers} --out {output} > {log} 2>&1"
 
 
 # spikingjelly's energy estimators beside our account, on small crops: they look at every value.
 rule estimators:
     input:
-        code=lambda w: code("estimators", w.run),
-        images=lambda w: acquired(CONFIG.runs[w.run].test[0]),
-        data=lambda w: verified(CONFIG.runs[w.run].test[0]),
+        lambda w: acquired(CONFIG.runs[w.run].test[0]),
         weights=weights_of,
     output:
-        f"{RESULTS}/estimators/{{run}}/{{variant}}.csv",
+        FILES.estimators("{run}", "{variant}"),
     log:
         f"{RESULTS}/logs/estimators/{{run}}/{{variant}}.log",
     benchmark:
@@ -140,6 +167,8 @@ rule estimators:
         gpu=GPU,
         mem_mb=4000,
     params:
+        code=run_code("estimators"),
+        test_images=lambda w: images_of(CONFIG.runs[w.run].test[0], "test"),
         model=lambda w: CONFIG.runs[w.run].model,
         kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
         folder=lambda w: CONFIG.split_folder(CONFIG.runs[w.run].test[0], "test"),
@@ -148,26 +177,24 @@ rule estimators:
     shell:
         "python -m derainbench estimators --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --data {params.folder:q} --size 64 --images {params.images}"
-        " --device {params.device} --dataset {input.data} --out {output} > {log} 2>&1"
+        " --device {params.device} --out {output} > {log} 2>&1"
 
 
 rule all_estimators:
     input:
-        [f"{RESULTS}/estimators/{run}/{v}.csv" for run, v in VARIANTS if run in ESTIMATED],
+        [FILES.estimators(run, variant) for run, variant in VARIANTS if run in ESTIMATED],
 
 
 # Spike rates at rain and at clean pixels, on the first paired test set of a spiking run.
 rule spikes:
     input:
-        code=lambda w: code("spikes", w.run),
-        images=lambda w: acquired(SPIKING[w.run]),
-        data=lambda w: verified(SPIKING[w.run]),
+        lambda w: acquired(SPIKING[w.run]),
         weights=weights_of,
     output:
-        rates=f"{RESULTS}/spikes/{{run}}/{{variant}}/spikes.csv",
-        depths=f"{RESULTS}/spikes/{{run}}/{{variant}}/depth.csv",
-        patch=f"{RESULTS}/spikes/{{run}}/{{variant}}/patch.npz",
-        answer=f"{RESULTS}/spikes/{{run}}/{{variant}}/spikes.json",
+        rates=FILES.spikes("{run}", "{variant}") / "spikes.csv",
+        depths=FILES.spikes("{run}", "{variant}") / "depth.csv",
+        patch=FILES.spikes("{run}", "{variant}") / "patch.npz",
+        answer=FILES.spikes_answer("{run}", "{variant}"),
     log:
         f"{RESULTS}/logs/spikes/{{run}}/{{variant}}.log",
     benchmark:
@@ -181,6 +208,8 @@ rule spikes:
         gpu=GPU,
         mem_mb=4000,
     params:
+        code=run_code("spikes"),
+        test_images=lambda w: images_of(SPIKING[w.run], "test"),
         model=lambda w: CONFIG.runs[w.run].model,
         kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
         folder=lambda w: CONFIG.split_folder(SPIKING[w.run], "test"),
@@ -192,17 +221,16 @@ rule spikes:
         "python -m derainbench spikes --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --data {params.folder:q} --size {params.size} {params.images}"
         " --threshold {params.threshold} --device {params.device}"
-        " --dataset {input.data} --out $(dirname {output.answer}) > {log} 2>&1"
+        " --out $(dirname {output.answer}) > {log} 2>&1"
 
 
 # Joules really drawn, one measurement at a time. Not part of the default target, because nothing
 # else may run meanwhile: when all else is done, `snakemake --cores all all_joules`.
 rule joules:
     input:
-        code=lambda w: code("joules", w.run),
         weights=weights_of,
     output:
-        f"{RESULTS}/joules/{{run}}/{{variant}}.json",
+        FILES.joules("{run}", "{variant}"),
     log:
         f"{RESULTS}/logs/joules/{{run}}/{{variant}}.log",
     conda:
@@ -213,6 +241,7 @@ rule joules:
         meter=1,
         mem_mb=4000,
     params:
+        code=run_code("joules"),
         model=lambda w: CONFIG.runs[w.run].model,
         kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
         size=CONFIG.energy.size,
@@ -225,4 +254,4 @@ rule joules:
 
 rule all_joules:
     input:
-        [f"{RESULTS}/joules/{run}/{variant}.json" for run, variant in VARIANTS],
+        [FILES.joules(run, variant) for run, variant in VARIANTS],

@@ -1,14 +1,12 @@
 # Restored images and their scores under every protocol.
 rule evaluate:
     input:
-        code=lambda w: code("evaluate", w.run),
-        images=lambda w: acquired(w.dataset),
-        data=lambda w: verified(w.dataset),
+        lambda w: acquired(w.dataset),
         weights=weights_of,
     output:
-        scores=f"{RESULTS}/scores/{{run}}/{{variant}}/{{dataset}}/per_image.csv",
-        summary=f"{RESULTS}/scores/{{run}}/{{variant}}/{{dataset}}/summary.json",
-        images=directory(f"{RESULTS}/scores/{{run}}/{{variant}}/{{dataset}}/images"),
+        scores=FILES.per_image("{run}", "{variant}", "{dataset}"),
+        summary=FILES.scores("{run}", "{variant}", "{dataset}") / "summary.json",
+        images=directory(FILES.scores("{run}", "{variant}", "{dataset}") / "images"),
     log:
         f"{RESULTS}/logs/evaluate/{{run}}/{{variant}}/{{dataset}}.log",
     benchmark:
@@ -20,6 +18,8 @@ rule evaluate:
         gpu=GPU,
         mem_mb=4000,
     params:
+        code=run_code("evaluate"),
+        test_images=lambda w: images_of(w.dataset, "test"),
         model=lambda w: CONFIG.runs[w.run].model,
         folder=lambda w: CONFIG.split_folder(w.dataset, "test"),
         arguments=inference_arguments,
@@ -27,20 +27,19 @@ rule evaluate:
     shell:
         "python -m derainbench evaluate --model {params.model} --weights {input.weights:q}"
         " --data {params.folder:q} {params.arguments} --device {params.device}"
-        " --dataset {input.data} --out $(dirname {output.scores}) > {log} 2>&1"
+        " --out $(dirname {output.scores}) > {log} 2>&1"
 
 
 # Scores without ground truth: of restored photographs, and of the rainy ones themselves.
-rule rate:
+rule no_reference:
     input:
-        code("rate"),
-        images=lambda w: acquired(w.dataset) if w.method == "input" else rated_images(w),
+        lambda w: acquired(w.dataset) if w.method == "input" else rated_images(w),
     output:
         f"{RESULTS}/rated/{{method}}/{{dataset}}.csv",
     log:
-        f"{RESULTS}/logs/rate/{{method}}/{{dataset}}.log",
+        f"{RESULTS}/logs/no_reference/{{method}}/{{dataset}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/rate/{{method}}/{{dataset}}.tsv"
+        f"{RESULTS}/benchmarks/no_reference/{{method}}/{{dataset}}.tsv"
     wildcard_constraints:
         method="input|" + "|".join(f"{re.escape(r)}/{v}" for r, v in VARIANTS),
         dataset=one_of(CONFIG.real_rain()),
@@ -50,7 +49,9 @@ rule rate:
     resources:
         mem_mb=4000,
     params:
+        code=code("no-reference"),
+        photographs=lambda w: images_of(w.dataset, "test"),
         folder=rated_images,
         files=f"--metric-files {shlex.quote(CONFIG.metric_files)}" if CONFIG.metric_files else "",
     shell:
-        "python -m derainbench rate {params.folder:q} --out {output} {params.files} > {log} 2>&1"
+        "python -m derainbench no-reference {params.folder:q} --out {output} {params.files} > {log} 2>&1"

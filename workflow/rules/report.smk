@@ -1,36 +1,13 @@
 # Tables, figures and the page, from files alone.
-SCORES = [f"{RESULTS}/scores/{r}/{v}/{d}/per_image.csv" for r, v, d in CONFIG.evaluations()]
-COUNTS = [f"{RESULTS}/energy/{run}/{variant}/energy.json" for run, variant in VARIANTS]
-RATED = [f"{RESULTS}/rated/input/{dataset}.csv" for dataset in CONFIG.real_rain()]
-RATED += [
-    f"{RESULTS}/rated/{r}/{v}/{d}.csv" for r, v, d in CONFIG.evaluations() if not CONFIG.paired(d)
-]
-TABLES = [
-    "claims",
-    "quality",
-    "comparison",
-    "realrain",
-    "complexity",
-    "savings",
-    "break_even",
-    "structure",
-]
-TABLES += ["paired", "protocols", "seeds", "equivalence", "selection"]
-TABLES += ["crosscheck", "estimators", "joules"]
-ENERGY_FIGURES = [f"{RESULTS}/figures/break-even.svg"] + [
-    f"{RESULTS}/figures/{kind}-{run}.svg"
-    for run in SPIKING
-    for kind in ("energy-by-block", "firing-rates", "scenarios")
-]
-SPIKE_FIGURES = [
-    f"{RESULTS}/figures/{kind}-{run}.svg" for run in SPIKING for kind in ("fig2", "rain-spikes")
-]
-STRIP = f"{RESULTS}/figures/strip-{CONFIG.figures.dataset}.png"
-
-# The paper's figures that this configuration has something for: paper.json says why others are not.
-PAPER_FIGURES = ["figure-1", "figure-3", "figure-4"]
-PAPER_FIGURES += ["figure-2"] if SPIKING else []
-PAPER_FIGURES += ["figure-5"] if CONFIG.real_rain() else []
+SCORES = [FILES.per_image(r, v, d) for r, v, d in CONFIG.evaluations()]
+COUNTS = [FILES.account_summary(run, variant) for run, variant in VARIANTS]
+RATED = [FILES.no_reference_input(dataset) for dataset in CONFIG.real_rain()]
+RATED += [FILES.no_reference(r, v, d) for r, v, d in CONFIG.evaluations() if not CONFIG.paired(d)]
+SPIKES = [FILES.spikes_answer(r, v) for r, v, _ in CONFIG.spiking()]
+ENERGY_FIGURES = expected.energy_figures(CONFIG, PAPERS)
+SPIKE_FIGURES = expected.spike_figures(CONFIG)
+PAPER_TABLES = [(paper.name, name) for paper in PAPERS for name in expected.paper_tables(paper)]
+PAPER_FIGURES = [(p.name, name) for p in PAPERS for name in expected.paper_figures(CONFIG, p)]
 
 
 localrules:
@@ -38,7 +15,7 @@ localrules:
     audit,
     tables,
     figures,
-    paper,
+    papers,
     energy_figures,
     spike_figures,
     page,
@@ -46,7 +23,7 @@ localrules:
 
 rule record_config:
     output:
-        f"{RESULTS}/config.json",
+        FILES.config,
     log:
         f"{RESULTS}/logs/record_config.log",
     conda:
@@ -60,18 +37,18 @@ rule record_config:
 # A verdict on every claim.
 rule audit:
     input:
-        code("audit"),
         SCORES,
         MONITORED,
         COUNTS,
+        SPIKES,
         rules.structure.output,
         rules.scenarios.output,
         rules.crosscheck.output,
-        [f"{RESULTS}/spikes/{r}/{v}/spikes.json" for r, v, _ in CONFIG.spiking()],
+        [FILES.gradients(paper.name) for paper in PAPERS],
         config=rules.record_config.output,
     output:
-        f"{RESULTS}/audit/claims.csv",
-        f"{RESULTS}/audit/claims.json",
+        claims=FILES.claims,
+        tree=FILES.audit / "claims.json",
     log:
         f"{RESULTS}/logs/audit.log",
     benchmark:
@@ -79,14 +56,14 @@ rule audit:
     conda:
         "../../environment.yml"
     params:
-        folder=lambda w, output: os.path.dirname(output[0]),
+        code=code("audit"),
     shell:
-        "python -m derainbench audit --config {input.config} --out {params.folder} > {log} 2>&1"
+        "python -m derainbench audit --config {input.config} --out $(dirname {output.claims})"
+        " > {log} 2>&1"
 
 
 rule tables:
     input:
-        code("tables"),
         SCORES,
         MONITORED,
         RATED,
@@ -100,11 +77,11 @@ rule tables:
         config=rules.record_config.output,
     output:
         report(
-            expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES),
+            [FILES.table(name) for name in expected.TABLES],
             caption="../report/tables.rst",
             category="Tables",
         ),
-        expand(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md", "tex"]),
+        [FILES.tables / f"{name}.{kind}" for name in expected.TABLES for kind in ("md", "tex")],
     log:
         f"{RESULTS}/logs/tables.log",
     benchmark:
@@ -112,25 +89,29 @@ rule tables:
     conda:
         "../../environment.yml"
     params:
-        folder=lambda w, output: os.path.dirname(output[0]),
+        code=code("tables"),
     shell:
-        "python -m derainbench tables --config {input.config} --out {params.folder}" " > {log} 2>&1"
+        "python -m derainbench tables --config {input.config} --out $(dirname {output[0]})"
+        " > {log} 2>&1"
 
 
 rule figures:
     input:
-        code("figures"),
         SCORES,
         COUNTS,
         config=rules.record_config.output,
     output:
         report(
-            f"{RESULTS}/figures/pareto.svg",
+            FILES.figure("pareto"),
             caption="../report/pareto.rst",
             category="Figures",
         ),
-        multiext(f"{RESULTS}/figures/pareto", ".pdf", ".png"),
-        report(STRIP, caption="../report/strip.rst", category="Figures"),
+        [FILES.figure("pareto", kind) for kind in ("pdf", "png")],
+        report(
+            FILES.figure(f"strip-{CONFIG.figures.dataset}", "png"),
+            caption="../report/strip.rst",
+            category="Figures",
+        ),
     log:
         f"{RESULTS}/logs/figures.log",
     benchmark:
@@ -138,30 +119,27 @@ rule figures:
     conda:
         "../../environment.yml"
     params:
-        folder=lambda w, output: os.path.dirname(output[0]),
+        code=code("figures"),
+        images=lambda w: tested_images(),
     shell:
-        "python -m derainbench figures --config {input.config} --out {params.folder}"
+        "python -m derainbench figures --config {input.config} --out $(dirname {output[0]})"
         " > {log} 2>&1"
 
 
 # Where the energy goes, and whom it beats at which firing rate.
 rule energy_figures:
     input:
-        code("energy_figures"),
         COUNTS,
+        rules.structure.output,
         rules.scenarios.output,
         config=rules.record_config.output,
     output:
         report(
-            ENERGY_FIGURES,
+            [FILES.figure(name) for name in ENERGY_FIGURES],
             caption="../report/energy.rst",
             category="Figures",
         ),
-        [
-            f"{os.path.splitext(file)[0]}.{kind}"
-            for file in ENERGY_FIGURES
-            for kind in ("pdf", "png")
-        ],
+        [FILES.figure(name, kind) for name in ENERGY_FIGURES for kind in ("pdf", "png")],
     log:
         f"{RESULTS}/logs/energy_figures.log",
     benchmark:
@@ -169,25 +147,24 @@ rule energy_figures:
     conda:
         "../../environment.yml"
     params:
-        folder=lambda w, output: os.path.dirname(output[0]),
+        code=code("energy-figures"),
     shell:
-        "python -m derainbench energy-figures --config {input.config} --out {params.folder}"
-        " > {log} 2>&1"
+        "python -m derainbench energy-figures --config {input.config}"
+        " --out $(dirname {output[0]}) > {log} 2>&1"
 
 
-# The paper's Fig. 2 and the answer to its question, for every run of a spiking model.
+# Membrane potentials of a rain patch, and whether rain fires more, for every run of a spiking model.
 rule spike_figures:
     input:
-        code("spike_figures"),
-        [f"{RESULTS}/spikes/{r}/{v}/spikes.json" for r, v, _ in CONFIG.spiking()],
+        SPIKES,
         config=rules.record_config.output,
     output:
         report(
-            SPIKE_FIGURES,
+            [FILES.figure(name) for name in SPIKE_FIGURES],
             caption="../report/spikes.rst",
             category="Figures",
         ),
-        [f"{os.path.splitext(file)[0]}.{kind}" for file in SPIKE_FIGURES for kind in ("pdf", "png")],
+        [FILES.figure(name, kind) for name in SPIKE_FIGURES for kind in ("pdf", "png")],
     log:
         f"{RESULTS}/logs/spike_figures.log",
     benchmark:
@@ -195,16 +172,16 @@ rule spike_figures:
     conda:
         "../../environment.yml"
     params:
-        folder=lambda w, output: os.path.dirname(output[0]),
+        code=code("spike-figures"),
+        folder=FILES.figures,
     shell:
         "python -m derainbench spike-figures --config {input.config} --out {params.folder}"
         " > {log} 2>&1"
 
 
-# The paper's tables and figures, each with what is published beside what was found here.
-rule paper:
+# Every paper's own tables and figures, each with what is published beside what was found here.
+rule papers:
     input:
-        code("paper"),
         SCORES,
         RATED,
         COUNTS,
@@ -214,55 +191,60 @@ rule paper:
         rules.spike_figures.output,
         config=rules.record_config.output,
     output:
-        index=f"{RESULTS}/paper/paper.json",
-        tables=expand(
-            f"{RESULTS}/paper/table-{{number}}.{{kind}}",
-            number=range(1, 6),
-            kind=["csv", "md", "tex"],
-        ),
-        prints=expand(f"{RESULTS}/paper/{{name}}.{{kind}}", name=PAPER_FIGURES, kind=["pdf", "png"]),
-        figures=report(
-            expand(f"{RESULTS}/paper/{{name}}.svg", name=PAPER_FIGURES),
+        [FILES.paper_index(paper.name) for paper in PAPERS],
+        [
+            FILES.paper(paper) / f"{name}.{kind}"
+            for paper, name in PAPER_TABLES
+            for kind in ("csv", "md", "tex")
+        ],
+        [
+            FILES.paper(paper) / f"{name}.{kind}"
+            for paper, name in PAPER_FIGURES
+            for kind in ("pdf", "png")
+        ],
+        report(
+            [FILES.paper(paper) / f"{name}.svg" for paper, name in PAPER_FIGURES],
             caption="../report/paper.rst",
-            category="Paper",
+            category="Papers",
         ),
     log:
-        f"{RESULTS}/logs/paper.log",
+        f"{RESULTS}/logs/papers.log",
     benchmark:
-        f"{RESULTS}/benchmarks/paper.tsv"
+        f"{RESULTS}/benchmarks/papers.tsv"
     conda:
         "../../environment.yml"
     params:
-        folder=lambda w, output: os.path.dirname(output.index),
+        code=code("paper"),
+        images=lambda w: tested_images(),
+        folder=FILES.papers,
     shell:
         "python -m derainbench paper --config {input.config} --out {params.folder} > {log} 2>&1"
 
 
 rule page:
     input:
-        code("report"),
         SCORES,
         RATED,
         COUNTS,
+        SPIKES,
         rules.audit.output,
         rules.scenarios.output,
         rules.sensitivity.output,
         rules.tables.output,
         rules.figures.output,
         rules.energy_figures.output,
-        rules.paper.output,
-        [f"{RESULTS}/spikes/{r}/{v}/spikes.json" for r, v, _ in CONFIG.spiking()],
-        SPIKE_FIGURES,
+        rules.spike_figures.output,
+        rules.papers.output,
         rules.leaks.output,
-        expand(
-            f"{RESULTS}/data/{{dataset}}/{{file}}",
-            dataset=CONFIG.datasets,
-            file=["sheet.png", "card.svg"],
-        ),
+        [
+            FILES.data(dataset) / file
+            for dataset in CONFIG.datasets
+            for file in ("sheet.png", "card.svg")
+        ],
         config=rules.record_config.output,
     output:
-        f"{RESULTS}/report/index.html",
-        directory(f"{RESULTS}/report/assets"),
+        FILES.page,
+        directory(FILES.report / "assets"),
     log:
         f"{RESULTS}/logs/page.log",
     benchmark:
@@ -270,6 +252,8 @@ rule page:
     conda:
         "../../environment.yml"
     params:
-        folder=lambda w, output: os.path.dirname(output[0]),
+        code=code("report"),
+        images=lambda w: tested_images(),
     shell:
-        "python -m derainbench report --config {input.config} --out {params.folder} > {log} 2>&1"
+        "python -m derainbench report --config {input.config} --out $(dirname {output[0]})"
+        " > {log} 2>&1"

@@ -1,6 +1,6 @@
 # What the selection leak is computed from: histories of the runs that watch the test split.
 MONITORED = [
-    f"{RESULTS}/runs/{run}/{variant}/{file}"
+    FILES.training(run, variant) / file
     for run, variant in VARIANTS
     if CONFIG.runs[run].train and CONFIG.runs[run].train.monitor
     for file in ("history.csv", "training.json")
@@ -11,13 +11,11 @@ MONITORED = [
 # fails: a job that was killed goes on where it was.
 rule train:
     input:
-        code=lambda w: code("train", w.run),
-        images=lambda w: acquired(CONFIG.runs[w.run].train.dataset),
-        data=lambda w: verified(CONFIG.runs[w.run].train.dataset),
+        lambda w: acquired(CONFIG.runs[w.run].train.dataset),
     output:
-        weights=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/model.safetensors",
-        history=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/history.csv",
-        facts=f"{RESULTS}/runs/{{run}}/seed-{{seed}}/training.json",
+        weights=FILES.weights("{run}", "seed-{seed}"),
+        history=FILES.training("{run}", "seed-{seed}") / "history.csv",
+        facts=FILES.training("{run}", "seed-{seed}") / "training.json",
     log:
         f"{RESULTS}/logs/train/{{run}}/seed-{{seed}}.log",
     benchmark:
@@ -31,6 +29,8 @@ rule train:
         gpu=GPU,
         mem_mb=8000,
     params:
+        code=lambda w: training_code(w.run),
+        images=lambda w: images_of(CONFIG.runs[w.run].train.dataset, *training_splits(w.run)),
         model=lambda w: CONFIG.runs[w.run].model,
         kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
         folder=lambda w: CONFIG.dataset_folder(CONFIG.runs[w.run].train.dataset),
@@ -44,4 +44,4 @@ rule train:
         " python -m derainbench train --model {params.model} {params.kwargs}"
         " --data {params.folder:q} --config {params.recipe} {params.overrides}"
         " {params.monitor} --seed {wildcards.seed} --workers {params.workers} --device {params.device}"
-        " --dataset {input.data} --out $(dirname {output.weights}) > {log} 2>&1"
+        " --out $(dirname {output.weights}) > {log} 2>&1"

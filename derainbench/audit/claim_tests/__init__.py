@@ -1,0 +1,1 @@
+"""One function per kind of claim: from a case to verdicts."""

@@ -1,0 +1,198 @@
+"""Tests of claims about energy.
+
+Each takes a case and gives one verdict or several, where the answer depends on assumptions. Columns
+of ``scenarios/savings.csv`` call the network that another one is held against its rival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from derainbench.audit.case import Case, Verdict
+from derainbench.catalog.costs import DEFAULT_COSTS
+from derainbench.catalog.model_cards import known_model
+from derainbench.catalog.scenarios import scenarios
+from derainbench.catalog.verdicts import Outcome
+from derainbench.statistics.effects import spread
+
+SAVINGS = "scenarios/savings.csv"
+
+
+def energy_saving(case: Case) -> Iterator[Verdict]:
+    """The published saving under every scenario: possible at any firing rate, and measured.
+
+    Which costs the paper used is not known, so the structure is judged under every cost table, with
+    and without reuse of what is constant over time: it contradicts only where all of them do.
+    """
+    table = case.table(SAVINGS)
+    table = table[
+        (table["model"] == case.paper.network)
+        & ~table["zero_skipping"]
+        & table["rival_bits"].isna()
+    ]
+    full_size = table[table["source"] == "structure"]
+    runs = {entry.run for entry in case.network_runs() if case.speaks_for_paper(entry.spec)}
+    measured = table[
+        (table["source"] == "measured")
+        & _run(table["name"]).isin(runs)
+        & (table["costs"] == DEFAULT_COSTS)
+        & ~table["reuse"]
+    ]
+    for letter, scenario in scenarios().items():
+        named = f"scenario ({letter}): {scenario.label}"
+        rows = full_size[full_size["scenario"] == letter]
+        counterpart = rows["rival"] == case.paper.counterpart
+        if counterpart.any():
+            reading = f"{named}, against the ANN counterpart"
+            yield _possible_against_counterpart(case, rows[counterpart], reading)
+        if not counterpart.all():
+            yield _possible_against_anyone(case, rows[~counterpart], named)
+        of_scenario = measured[measured["scenario"] == letter]
+        for (run, dataset), savings in of_scenario.groupby(
+            [_run(of_scenario["name"]), of_scenario["dataset"]], sort=False
+        ):
+            yield from _measured_saving(case, savings, f"{named}, {run} on {dataset}")
+
+
+def _run(names: pd.Series) -> pd.Series:
+    """Runs of ``run/variant``; a model's name stays."""
+    return names.str.rsplit("/", n=1).str[0]
+
+
+def _best(rows: pd.DataFrame) -> pd.Series:
+    """The saving without a single spike: no firing rate gives more."""
+    return 1 - rows["fixed_share"]
+
+
+def _possible(case: Case, rows: pd.DataFrame) -> pd.Series:
+    """Whether some firing rate gives the published saving."""
+    return _best(rows) >= case.claim.number - case.claim.tolerance
+
+
+def _default(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[(rows["costs"] == DEFAULT_COSTS) & ~rows["reuse"]]
+
+
+def _possible_against_counterpart(case: Case, rows: pd.DataFrame, reading: str) -> Verdict:
+    best, possible = float(_best(_default(rows)).iloc[0]), _possible(case, rows)
+    under = f"under {DEFAULT_COSTS}"
+    accounts = f"{len(rows)} accounts (cost tables, with and without reuse)"
+    saved = f"at most {best:.0%}" if best > 0 else f"nothing: {abs(best):.0%} more"
+    if not possible.any():
+        return case.verdict(
+            Outcome.CONTRADICTED,
+            f"without a single spike it would save {saved}, as a share of the counterpart's energy, "
+            f"{under}; no firing rate gives the published saving under any of {accounts}",
+            reading=reading,
+            measured=best,
+            evidence=(SAVINGS,),
+        )
+    rates = _rates(case, rows[possible])
+    span = f"{_rate_text(rates.min())} to {_rate_text(rates.max())} over"
+    default = _default(rows)
+    default_rates = _rates(case, default[_possible(case, default)])
+    met = (
+        f"possible: met at {_rate_text(default_rates.iloc[0])} {under}"
+        if len(default_rates)
+        else f"not possible {under}: without a single spike it would save {saved}"
+    )
+    some = (
+        f"all {accounts}" if possible.all() else f"{possible.sum()} of {accounts}, not the others"
+    )
+    return case.verdict(
+        Outcome.NOT_TESTABLE,
+        f"{met}; {span} {some}; the full-size network's own rate takes trained weights",
+        reading=reading,
+        measured=best,
+        evidence=(SAVINGS,),
+    )
+
+
+def _rates(case: Case, rows: pd.DataFrame) -> pd.Series:
+    """The firing rates at which the published saving is met."""
+    per_rate = _best(rows) / rows["break_even_rate"]  # energy lost per unit of rate
+    return ((_best(rows) - case.claim.number) / per_rate).clip(lower=0)
+
+
+def _rate_text(rate: float) -> str:
+    return "any firing rate" if rate >= 1 else f"a mean firing rate of {rate:.3f}"
+
+
+def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verdict:
+    """The published saving against ANNs other than the counterpart: which one is not stated."""
+    reading = f"{named}, against {rows['rival'].nunique()} other ANNs"
+    best = float(_best(_default(rows)).max())
+    possible = rows[_possible(case, rows)]
+    if possible.empty:
+        return case.verdict(
+            Outcome.CONTRADICTED,
+            "no firing rate gives the published saving against any of them, in any cost table, with "
+            "or without reuse",
+            reading=reading,
+            measured=best,
+            evidence=(SAVINGS,),
+        )
+    costs_by_names: dict[str, list[str]] = {}
+    for costs, of_costs in possible.groupby("costs", sort=False):
+        all_of_them = of_costs["rival"].nunique() == rows["rival"].nunique()
+        names = "all of them" if all_of_them else ", ".join(of_costs["rival_title"].unique())
+        costs_by_names.setdefault(names, []).append(str(costs))
+    against = "; ".join(
+        f"against {names} under {', '.join(costs)}" for names, costs in costs_by_names.items()
+    )
+    default = "" if (possible["costs"] == DEFAULT_COSTS).any() else f"; not under {DEFAULT_COSTS}"
+    return case.verdict(
+        Outcome.NOT_TESTABLE,
+        f"possible {against}{default}. Which ANN and which costs are meant is not stated, and the "
+        "full-size network's firing rate takes trained weights",
+        reading=reading,
+        measured=best,
+        evidence=(SAVINGS,),
+    )
+
+
+def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[Verdict]:
+    """What the paper's network saves at its own firing rate, means over seeds."""
+    titles = rows.drop_duplicates("rival").set_index("rival")["rival_title"]
+    compared = (
+        rows["rival"].str.rpartition("/")[0].where(rows["rival"].str.contains("/"), rows["rival"])
+    )
+    counterparts = {
+        name
+        for name, run in case.config.runs.items()
+        if known_model(run.model) == case.paper.counterpart
+    } | {case.paper.counterpart}
+    at_rate = f"at the measured firing rate of {rows['rate'].mean():.3f}, under {DEFAULT_COSTS}"
+    is_counterpart = compared.isin(counterparts)
+    for run, savings in rows[is_counterpart].groupby(compared, sort=False):
+        saving = float(savings["saving"].mean())
+        one = savings.iloc[0] if len(savings) == 1 else spread(savings["saving"].tolist())
+        missed = Outcome.DEVIATES if saving > 0 else Outcome.CONTRADICTED
+        yield case.verdict(
+            Outcome.REPRODUCED if case.claim.within(saving) else missed,
+            f"{saving:.0%} {at_rate}",
+            reading=f"{reading}, against {titles[savings['rival'].iloc[0]]} ({run})",
+            measured=saving,
+            low=one.low,
+            high=one.high,
+            evidence=(SAVINGS,),
+        )
+    others = rows[~is_counterpart].groupby("rival_title", sort=False)["saving"].mean()
+    if others.empty:
+        return
+    enough = others[others >= case.claim.number - case.claim.tolerance]
+    yield case.verdict(
+        Outcome.CONTRADICTED if enough.empty else Outcome.NOT_TESTABLE,
+        f"{at_rate[0].upper()}{at_rate[1:]}: "
+        + (
+            f"against none of them, at most {others.max():.0%} against {others.idxmax()}"
+            if enough.empty
+            else f"that much or more against {', '.join(enough.index)}; which ANN is meant is not "
+            "stated"
+        ),
+        reading=f"{reading}, against {len(others)} other ANNs",
+        measured=float(others.max()),
+        evidence=(SAVINGS,),
+    )

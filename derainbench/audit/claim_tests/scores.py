@@ -1,0 +1,292 @@
+"""Tests of claims about the scores of trained networks.
+
+Each takes a case and gives one verdict or several, one per run or data set.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from derainbench.audit.case import Case, Missing, Verdict, as_published
+from derainbench.audit.method_comparisons import LUMA
+from derainbench.audit.selection import selection
+from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.verdicts import Outcome
+from derainbench.config.runs import Training
+from derainbench.foundation.errors import BenchError
+from derainbench.results.runs import RunVariant, run_variants
+from derainbench.results.scores import read_scores
+from derainbench.statistics.bootstrap import LEVEL, mean_interval
+from derainbench.statistics.effects import spread
+from derainbench.statistics.significance import seeds_p
+
+
+def score(case: Case) -> Iterator[Verdict]:
+    """PSNR of the paper's network after its training on a test set, in dB, over seeds."""
+    scores = _scores(case, case.dataset)
+    full_size = {e.run: e for e in case.network_runs() if as_published(case.config, e.spec)}
+    tested = False
+    for run, entry in full_size.items():
+        means = scores[scores["run"] == run].groupby("variant")["psnr"].mean()
+        if means.empty:
+            continue
+        tested, over_seeds = True, spread(means.tolist())
+        weights = _seeds(len(means)) if entry.spec.train else "official weights"
+        yield case.verdict(
+            Outcome.REPRODUCED if case.claim.within(over_seeds.mean) else Outcome.DEVIATES,
+            f"{over_seeds.mean:.2f} dB in protocol {case.claim.protocol}, {weights}",
+            reading=f"{entry.title} ({run}) on {case.dataset}",
+            measured=over_seeds.mean,
+            low=over_seeds.low,
+            high=over_seeds.high,
+            evidence=("tables/quality.csv", "tables/seeds.csv"),
+        )
+    if not tested:
+        raise Missing(
+            f"no run of the paper's network under its training is tested on {case.dataset}"
+        )
+
+
+def _seeds(number: int) -> str:
+    return "one seed" if number == 1 else f"{number} seeds"
+
+
+def comparable(case: Case) -> Iterator[Verdict]:
+    """PSNR against the best ANN trained on the same data, in dB, on every test set."""
+    trained = {e.run: (e, e.spec.train) for e in case.network_runs() if e.spec.train}
+    if not trained:
+        raise Missing("no run of the network was trained in this configuration")
+    compared = False
+    for dataset in dict.fromkeys(d for entry, _ in trained.values() for d in entry.spec.test):
+        if not case.config.paired(dataset):
+            continue
+        scores = _scores(case, dataset)
+        images = _by_image(scores, "psnr")
+        for run, (entry, training) in trained.items():
+            baselines = _baselines(case, training)
+            ranked = images[images.index.isin(baselines)].mean(axis=1).sort_values(ascending=False)
+            if run not in images.index or ranked.empty:
+                continue
+            compared = True
+            yield _against(case, entry, dataset, scores, str(ranked.index[0]), baselines)
+    if not compared:
+        raise Missing("no ANN was trained on the same data in this configuration")
+
+
+def _against(
+    case: Case,
+    entry: RunVariant,
+    dataset: str,
+    scores: pd.DataFrame,
+    best: str,
+    baselines: dict[str, str],
+) -> Verdict:
+    """The network against the best of its baselines, over the same images."""
+    mean, low, high = _difference(scores, entry.run, best, "psnr")
+    ssim, ssim_low, ssim_high = _difference(scores, entry.run, best, "ssim")
+    worse = -case.claim.tolerance
+    outcome = Outcome.UNDECIDED
+    if low >= worse:
+        outcome = Outcome.REPRODUCED
+    elif high < worse:
+        outcome = Outcome.CONTRADICTED
+    seeds = scores.groupby("run")["variant"].nunique()
+    outcome, reason = case.scaled(
+        entry.spec,
+        outcome,
+        f"{mean:+.2f} dB against {baselines[best]}, the best of {len(baselines)} ANN(s) trained on "
+        f"the same data ({_seeds(seeds[entry.run])} against {_seeds(seeds[best])}; protocol "
+        f"{case.claim.protocol}); comparable: not worse by more than {case.claim.tolerance} dB. "
+        f"SSIM {ssim:+.4f} [{ssim_low:+.4f}, {ssim_high:+.4f}]",
+    )
+    return case.verdict(
+        outcome,
+        reason,
+        reading=f"{entry.title} on {dataset}",
+        measured=mean,
+        low=low,
+        high=high,
+        evidence=("tables/quality.csv", "tables/paired.csv"),
+    )
+
+
+def _baselines(case: Case, training: Training) -> dict[str, str]:
+    """Runs of ANNs, with their titles, trained on the same data: by their own recipe, or by the
+    same one with the same budget.
+
+    The same recipe with another budget would compare lengths of training.
+    """
+    return {
+        entry.run: entry.title
+        for entry in run_variants(case.config)
+        if (other := entry.spec.train)
+        and not model_card(entry.spec.model).spiking
+        and other.dataset == training.dataset
+        and (other.recipe != training.recipe or other.set == training.set)
+    }
+
+
+def ablation(case: Case) -> Iterator[Verdict]:
+    """PSNR with a part against without it, in dB."""
+    without = case.claim.without or {}
+    compared = False
+    for run, spec in case.config.runs.items():
+        if not spec.ablation or known_model(spec.model) != case.paper.network:
+            continue
+        base = case.config.runs[spec.ablation.of]
+        if spec.kwargs != base.kwargs | without:
+            continue
+        for dataset in spec.test:
+            if case.config.paired(dataset) and dataset in base.test:
+                compared = True
+                yield _with_and_without(case, spec.ablation.of, run, dataset)
+    if not compared:
+        raise Missing(f"no ablation of {case.paper.network} with {without}")
+
+
+def _with_and_without(case: Case, base: str, run: str, dataset: str) -> Verdict:
+    """The network against an ablation: over images, and over seeds."""
+    scores = pd.concat([_scores(case, dataset), _scores(case, dataset, ablations=True)])
+    mean, low, high = _difference(scores, base, run, "psnr")
+    per_seed = scores.groupby(["run", "variant"])["psnr"].mean()
+    seeds = {name: per_seed[name].tolist() for name in (base, run)}
+    p = seeds_p(seeds[base], seeds[run])
+    outcome = Outcome.UNDECIDED
+    if p < 1 - LEVEL and low > 0:
+        outcome = Outcome.REPRODUCED
+    elif p < 1 - LEVEL and high < 0:
+        outcome = Outcome.CONTRADICTED
+    among = (
+        "one seed each: what another would change is not known"
+        if pd.isna(p)
+        else f"{_seeds(len(seeds[base]))} against {_seeds(len(seeds[run]))}, p = {p:.3f} over seeds"
+    )
+    titles = [case.config.runs[name].title or name for name in (base, run)]
+    outcome, reason = case.scaled(
+        case.config.runs[base],
+        outcome,
+        f"{mean:+.2f} dB with against without (protocol {case.claim.protocol}); {among}",
+    )
+    return case.verdict(
+        outcome,
+        reason,
+        reading=f"{titles[0]}: {titles[1]}, on {dataset}",
+        measured=mean,
+        low=low,
+        high=high,
+        evidence=tuple(
+            f"scores/{name}/{variant}/{dataset}/per_image.csv"
+            for name in (base, run)
+            for variant in case.config.runs[name].variants()
+        ),
+    )
+
+
+def gap(case: Case) -> Iterator[Verdict]:
+    """How far the network's PSNR moves when it is scored or trained in another way, in dB.
+
+    One verdict per way that could explain a gap between two published scores of one network. The
+    published networks are not at hand, so none says more than whether the way could.
+    """
+    tested = {e.run: e for e in case.network_runs() if case.dataset in e.spec.test}
+    if not tested:
+        raise Missing(f"no run of the network is tested on {case.dataset}")
+    scores = _every_protocol(case, case.dataset)
+    for run, entry in tested.items():
+        for way, moved, seen, evidence in _ways(case, entry, scores[scores["run"] == run]):
+            could = moved >= case.claim.number - case.claim.tolerance
+            outcome, reason = case.scaled(
+                entry.spec,
+                Outcome.NOT_TESTABLE,
+                f"{seen}: alone it could {'' if could else 'not '}explain the gap",
+            )
+            yield case.verdict(
+                outcome,
+                reason,
+                reading=f"{way}: {entry.title}",
+                measured=moved,
+                evidence=(evidence,),
+            )
+
+
+def _ways(
+    case: Case, entry: RunVariant, scores: pd.DataFrame
+) -> Iterator[tuple[str, float, str, str]]:
+    """Another way to score or train a run, dB that it moves, what was seen, in which file."""
+    means = scores.groupby("protocol", sort=False)["psnr"].mean().sort_values()
+    for way, protocols in (
+        ("another protocol on Y", [p for p in means.index if p in LUMA]),
+        ("RGB in place of Y", [p for p in means.index if p in ("rgb", case.claim.protocol)]),
+    ):
+        low, high = (means[protocols].iloc[end] for end in (0, -1))
+        yield (
+            way,
+            high - low,
+            f"the same images score {low:.2f} dB under {protocols[0]} and {high:.2f} dB under "
+            f"{protocols[-1]}",
+            "tables/protocols.csv",
+        )
+    seeds = scores[scores["protocol"] == case.claim.protocol].groupby("variant")["psnr"].mean()
+    if len(seeds) > 1:
+        yield (
+            "another seed",
+            seeds.max() - seeds.min(),
+            f"its {_seeds(len(seeds))} score {seeds.min():.2f} to {seeds.max():.2f} dB (protocol "
+            f"{case.claim.protocol})",
+            "tables/seeds.csv",
+        )
+    try:
+        leaks = selection(case.config)
+    except BenchError:  # the verdict on the selection says which history is missing
+        return
+    leaked = leaks.loc[leaks["run"] == entry.run, "leak_psnr"].tolist()
+    if leaked:
+        yield (
+            "the epoch chosen on the test images",
+            max(leaked),
+            f"that adds at most {max(leaked):.2f} dB of RGB PSNR of central crops, "
+            f"{_seeds(len(leaked))}",
+            "tables/selection.csv",
+        )
+
+
+def _scores(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
+    """Per-image scores on a test set, under the claim's protocol."""
+    scores = _every_protocol(case, dataset, ablations=ablations)
+    return scores[scores["protocol"] == case.claim.protocol]
+
+
+def _every_protocol(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
+    """Per-image scores on a test set.
+
+    Raises:
+        Missing: if a score file is not there.
+    """
+    try:
+        scores = read_scores(case.config, ablations=ablations)
+    except BenchError as error:
+        raise Missing(str(error).partition(";")[0]) from error
+    return scores[scores["dataset"] == dataset]
+
+
+def _by_image(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Scores, a row per run and a column per image: means over seeds.
+
+    A perfectly restored image has an infinite PSNR, and no difference to another one.
+    """
+    wide = scores.groupby(["run", "image"], sort=False)[metric].mean().unstack("image")
+    return wide[wide.columns[~np.isinf(wide.to_numpy()).any(axis=0)]]
+
+
+def _difference(
+    scores: pd.DataFrame, run: str, other: str, metric: str
+) -> tuple[float, float, float]:
+    """Mean difference of two runs over the same images, and its interval."""
+    images = _by_image(scores[scores["run"].isin([run, other])], metric)
+    difference = (images.T[run] - images.T[other]).dropna().tolist()
+    mean = float(np.mean(difference)) if difference else math.nan
+    return (mean, *mean_interval(difference))

@@ -1,0 +1,170 @@
+"""What two result folders are compared by: ``catalog/tolerances.yaml``, checked."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from math import isfinite
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from derainbench.catalog.files import CATALOG
+from derainbench.catalog.papers import paper_names, read_paper
+from derainbench.foundation.settings import Strict, check, read_yaml
+from derainbench.foundation.suggestions import did_you_mean
+
+CATALOG_FILES = ("tolerances.yaml",)
+
+
+class Tolerance(Strict):
+    """How far a number may be from the reference: ``absolute + relative * |reference|``."""
+
+    absolute: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
+    relative: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
+    ignored: bool = False
+
+    def allows(self, reference: str, found: str) -> bool:
+        """Whether two cells agree. Text agrees with equal text only.
+
+        A cell of several numbers, separated by blanks, agrees if each of them does.
+        """
+        if reference == found or self.ignored:
+            return True
+        ours, theirs = numbers(reference), numbers(found)
+        if not ours or len(ours) != len(theirs):
+            return False
+        pairs = zip(ours, theirs, strict=True)
+        return all(abs(a - b) <= self.absolute + self.relative * abs(a) for a, b in pairs)
+
+    def __str__(self) -> str:
+        parts = [f"{self.absolute:g}"] if self.absolute else []
+        parts += [f"{self.relative * 100:g} %"] if self.relative else []
+        return f"tolerance {' + '.join(parts)}" if parts else "exact"
+
+
+def numbers(cell: str) -> list[float]:
+    """The finite numbers of a cell, or none if anything else is in it."""
+    try:
+        found = [float(part) for part in cell.split()]
+    except ValueError:
+        return []
+    return found if all(map(isfinite, found)) else []
+
+
+EXACT = Tolerance()
+
+
+class Levels(Strict):
+    """A tolerance for numbers of the same weights, and a wider one for those of another training.
+
+    The same training ends elsewhere on another kind of processor: rounding differs, and training
+    amplifies it.
+    """
+
+    same: Tolerance
+    retrained: Tolerance | None = None
+
+    def of(self, retrained: bool) -> Tolerance:
+        """The one that applies."""
+        return self.retrained if retrained and self.retrained else self.same
+
+
+class Rule(Strict):
+    """How one kind of file is compared.
+
+    Attributes:
+        key: columns that name a row; none for JSON, which is one row.
+        columns: name of a tolerance by column pattern, the first that matches; others are exact.
+        untrained: cells by which to know rows that no training enters.
+    """
+
+    key: list[str] = []
+    columns: dict[str, str] = {}
+    untrained: dict[str, str] = {}
+
+
+class Tolerances(Strict):
+    """The file. Patterns are of shell kind; the first that matches counts.
+
+    Attributes:
+        tolerances: by name.
+        files: by pattern of the path inside the results folder.
+        ignored: patterns of CSV and JSON files that are not compared.
+    """
+
+    tolerances: dict[str, Levels]
+    files: dict[str, Rule]
+    ignored: list[str]
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Tolerances:
+        for pattern, rule in self.files.items():
+            for column, name in rule.columns.items():
+                if name not in self.tolerances:
+                    raise ValueError(
+                        f"files.{pattern}.columns.{column}: no tolerance '{name}'"
+                        f"{did_you_mean(name, self.tolerances)}"
+                    )
+            if PurePosixPath(pattern).suffix == ".csv" and not rule.key:
+                raise ValueError(f"files.{pattern}: no key: name the columns that name a row")
+        return self
+
+    def rule(self, file: str) -> Rule | None:
+        """The rule of a file, by its path inside the results folder.
+
+        Tables of papers go by their kind: patterns say ``papers/*/scores.csv``, whatever number the
+        table has in its paper.
+        """
+        by_kind = _by_kind(file)
+        return next((r for pattern, r in self.files.items() if matches(by_kind, pattern)), None)
+
+    def is_ignored(self, file: str) -> bool:
+        """Whether a file is left out on purpose."""
+        return any(matches(file, pattern) for pattern in self.ignored)
+
+    def name_of(self, rule: Rule, column: str) -> str | None:
+        """The name of a column's tolerance; none if it is exact."""
+        return next((n for p, n in rule.columns.items() if fnmatchcase(column, p)), None)
+
+    def of(self, rule: Rule, column: str, row: dict[str, str], retrained: bool) -> Tolerance:
+        """The tolerance of a cell."""
+        name = self.name_of(rule, column)
+        known = rule.untrained.items()
+        is_trained = not known or any(row.get(c) != value for c, value in known)
+        return self.tolerances[name].of(retrained and is_trained) if name else EXACT
+
+    def compares(self, rule: Rule, column: str) -> bool:
+        """Whether a column matters at all."""
+        return not self.of(rule, column, {}, retrained=False).ignored
+
+
+def _by_kind(file: str) -> str:
+    """``papers/NAME/scores.csv`` for the table of that kind, ``papers/NAME/table-1.csv``."""
+    path = PurePosixPath(file)
+    if len(path.parts) != 3 or path.parts[0] != "papers" or path.parts[1] not in paper_names():
+        return file
+    artefact = read_paper(path.parts[1]).artefacts.get(path.stem)
+    return path.with_stem(artefact.kind).as_posix() if artefact else file
+
+
+def matches(file: str, pattern: str) -> bool:
+    """Whether a relative path fits a pattern; ``*`` stays within a folder, ``**/`` does not."""
+    if pattern.startswith("**/"):
+        return fnmatchcase(PurePosixPath(file).name, pattern[3:])
+    parts, wanted = PurePosixPath(file).parts, PurePosixPath(pattern).parts
+    if wanted[-1] == "**":
+        wanted = wanted[:-1]
+        parts = parts[: len(wanted)]
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+
+
+def load(path: Path | None = None) -> Tolerances:
+    """Reads a tolerances file; without a path, the catalogue's.
+
+    Raises:
+        BenchError: if it is missing or anything in it is misspelt or out of range, in one line.
+    """
+    if path is None:
+        path = CATALOG / CATALOG_FILES[0]
+    return check(Tolerances, read_yaml(path), str(path))

@@ -1,0 +1,69 @@
+"""What a configuration may say of data sets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from derainbench.foundation.settings import Strict
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class SyntheticSet(Strict):
+    """A generated set: rain over bundled photographs."""
+
+    kind: Literal["synthetic"]
+    rain: Literal["light", "heavy"]
+    size: int = Field(256, ge=32, le=300)  # the lowest photograph has 300 rows
+    train: int = Field(24, ge=2)
+    val: int = Field(4, ge=1)
+    test: int = Field(6, ge=1)
+    seed: int = Field(2024, ge=0)
+
+
+class FolderSet(Strict):
+    """An existing set: ``data_root/<path or name>/{train,val,test}/{input,target}``.
+
+    Attributes:
+        path: folder below the data root; default: the set's name.
+        catalogue: the set of the catalogue that it must be; none: only readability is checked.
+        subset: fewer images than the catalogue says are fine.
+        paired: whether there is ground truth; without, images get no-reference scores.
+    """
+
+    kind: Literal["folder"]
+    path: str | None = None
+    catalogue: str | None = None
+    subset: bool = False
+    paired: bool = True
+
+
+class CatalogueSet(Strict):
+    """A set of the catalogue, fetched into ``data_root/<name in the catalogue>``.
+
+    Attributes:
+        name: in the catalogue; default: the set's name here.
+        splits: those wanted; default: all.
+    """
+
+    kind: Literal["catalogue"]
+    name: str | None = None
+    splits: list[Literal["train", "val", "test"]] | None = None
+
+
+class RecompositedSet(Strict):
+    """The rain of one set's training pairs on the photographs of another."""
+
+    kind: Literal["recomposited"]
+    layers: Name
+    clean: Name
+    clean_splits: list[Literal["train", "val", "test"]] = Field(["train"], min_length=1)
+    count: int | None = Field(None, ge=1)
+    seed: int = Field(2024, ge=0)
+
+
+AnySet = Annotated[
+    SyntheticSet | FolderSet | CatalogueSet | RecompositedSet, Field(discriminator="kind")
+]

@@ -1,0 +1,287 @@
+"""What a benchmark configuration may say. Nothing heavy is imported here.
+
+``workflow/schemas/config.schema.json`` is generated from these classes
+(``derainbench config schema``) for editors and other programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from derainbench.catalog import papers
+from derainbench.catalog.dataset_entries import dataset_entry
+from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.recipes import Recipe, load_recipe
+from derainbench.config.datasets import AnySet, CatalogueSet, FolderSet, Name, RecompositedSet
+from derainbench.config.runs import Ablation, Run, Training
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.settings import Strict, check, read_yaml
+from derainbench.foundation.suggestions import did_you_mean
+from derainbench.metrics.protocols import DEFAULT_PROTOCOL, ProtocolName
+
+
+class Energy(Strict):
+    """Where operations are counted: central crops of the first test images."""
+
+    size: int = Field(256, ge=16)
+    images: int = Field(8, ge=1)
+
+
+class Spikes(Strict):
+    """Where spike rates of rain and clean pixels are compared: central crops of test pairs.
+
+    Attributes:
+        images: of the first paired test set of a run; default: all.
+        threshold: least change of a value in [0,1] that is rain.
+    """
+
+    size: int = Field(128, ge=16)
+    images: int | None = Field(None, ge=1)
+    threshold: float = Field(0.1, ge=0, le=1)
+
+
+class Figures(Strict):
+    """What the figures show."""
+
+    dataset: Name
+    protocol: ProtocolName = DEFAULT_PROTOCOL
+    strip_images: int = Field(3, ge=1, le=8)
+
+
+class Threads(Strict):
+    """CPU threads per job."""
+
+    train: int = Field(1, ge=1)
+    infer: int = Field(1, ge=1)
+
+
+class Config(Strict):
+    """A whole benchmark configuration.
+
+    Attributes:
+        papers: those whose claims are judged; default: all of the catalogue.
+        crosscheck: baselines that other operation counters are tried on, beside the papers'
+            networks and their ANN counterparts.
+    """
+
+    name: Name
+    label: Literal["smoke", "study", "paper"]
+    title: str
+    data_root: str | None = None
+    weights_root: str | None = None
+    metric_files: str | None = None
+    datasets: dict[Name, AnySet]
+    runs: dict[Name, Run] = Field(min_length=1)
+    papers: list[Name] | None = Field(None, min_length=1)
+    crosscheck: list[str] = ["prenet", "nafnet"]
+    energy: Energy = Energy()
+    spikes: Spikes = Spikes()
+    figures: Figures
+    threads: Threads = Threads()
+    workers: int = Field(0, ge=0)
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+
+    @model_validator(mode="after")
+    def _references(self) -> Config:
+        for name, run in self.runs.items():
+            try:
+                known_model(run.model)
+            except BenchError as error:
+                raise ValueError(f"runs.{name}.model: {error}") from error
+            for dataset in (*run.test, *((run.train.dataset,) if run.train else ())):
+                self._known_dataset(dataset, f"runs.{name}")
+            if run.weights and not self.weights_root:
+                raise ValueError(f"runs.{name}.weights needs weights_root: the folder of weights")
+            if run.ablation:
+                self._check_ablation(name, run, run.ablation)
+        self._check_names()
+        self._known_dataset(self.figures.dataset, "figures.dataset")
+        if not self.paired(self.figures.dataset):
+            raise ValueError(
+                f"figures.dataset: {self.figures.dataset} has no ground truth, so no PSNR to plot"
+            )
+        for name, dataset in self.datasets.items():
+            self._check_dataset(name, dataset)
+        for name, run in self.runs.items():
+            if run.train and run.train.monitor and not self._has_test(run.train.dataset):
+                raise ValueError(
+                    f"runs.{name}.train.monitor: {run.train.dataset} has no test split to score"
+                )
+        return self
+
+    def _check_names(self) -> None:
+        known = papers.paper_names()
+        for name in self.papers or ():
+            if name not in known:
+                raise ValueError(f"papers: unknown paper '{name}'{did_you_mean(name, known)}")
+        for name in self.crosscheck:
+            try:
+                known_model(name)
+            except BenchError as error:
+                raise ValueError(f"crosscheck: {error}") from error
+
+    def _check_ablation(self, name: str, run: Run, ablation: Ablation) -> None:
+        where = f"runs.{name}.ablation.of"
+        base = self.runs.get(ablation.of)
+        if base is None or base.ablation:
+            others = [n for n, r in self.runs.items() if not r.ablation]
+            raise ValueError(
+                f"{where}: '{ablation.of}' is no run that can be compared with"
+                f"{did_you_mean(ablation.of, others)}"
+            )
+        same = known_model(base.model) == known_model(run.model)
+        if not (same and _without_seeds(base.train) == _without_seeds(run.train)):
+            raise ValueError(
+                f"{where}: {name} and {ablation.of} differ in model, data set or recipe, so "
+                "their difference would not be due to the change alone"
+            )
+        model = known_model(run.model)
+        known = papers.ablated_parts(model)
+        if ablation.part not in known:
+            hint = did_you_mean(ablation.part, known) if known else ""
+            raise ValueError(
+                f"runs.{name}.ablation.part: no ablation table of a paper on {model} has the part "
+                f"'{ablation.part}'{hint}"
+            )
+
+    def _check_dataset(self, name: str, dataset: AnySet) -> None:
+        where = f"datasets.{name}"
+        if dataset.kind in ("folder", "catalogue") and self.data_root is None:
+            raise ValueError(f"{where} needs data_root: the folder that holds the data sets")
+        if dataset.kind == "recomposited":
+            self._known_dataset(dataset.layers, f"{where}.layers")
+            self._known_dataset(dataset.clean, f"{where}.clean")
+        known = self.catalogue_name(name)
+        if known:
+            try:
+                entry = dataset_entry(known)
+            except BenchError as error:
+                raise ValueError(f"{where}: {error}") from error
+            if dataset.kind == "catalogue" and (
+                unknown := set(dataset.splits or ()) - set(entry.splits)
+            ):
+                raise ValueError(f"{where}.splits: {entry.name} has no split {min(unknown)}")
+
+    def _known_dataset(self, name: str, where: str) -> None:
+        if name not in self.datasets:
+            raise ValueError(
+                f"{where}: unknown data set '{name}'{did_you_mean(name, self.datasets)}"
+            )
+
+    def _has_test(self, name: str) -> bool:
+        match dataset := self.datasets[name]:
+            case RecompositedSet():
+                return False
+            case CatalogueSet():
+                known = dataset_entry(dataset.name or name)
+                return "test" in (dataset.splits or known.splits)
+            case _:
+                return True
+
+    @property
+    def paper_names(self) -> list[str]:
+        """The papers whose claims are judged."""
+        return self.papers or papers.paper_names()
+
+    @property
+    def results(self) -> str:
+        """Folder of this configuration's results."""
+        return f"results/{self.name}"
+
+    def dataset_folder(self, name: str) -> str:
+        """Root folder of a data set."""
+        dataset = self.datasets[name]
+        match dataset:
+            case FolderSet():
+                return str(Path(self.data_root or "") / (dataset.path or name))
+            case CatalogueSet():
+                return str(Path(self.data_root or "") / dataset_entry(dataset.name or name).name)
+            case _:
+                return f"{self.results}/made/{name}"
+
+    def split_folder(self, name: str, split: str) -> str:
+        """Folder of one split; a folder set may be a single split itself."""
+        folder = self.dataset_folder(name)
+        single = self.datasets[name].kind == "folder" and (Path(folder) / "input").is_dir()
+        return folder if single else f"{folder}/{split}"
+
+    def catalogue_name(self, name: str) -> str | None:
+        """The set of the catalogue that a set must be, if any."""
+        match dataset := self.datasets[name]:
+            case FolderSet():
+                return dataset.catalogue
+            case CatalogueSet():
+                return dataset.name or name
+            case _:
+                return None
+
+    def paired(self, name: str) -> bool:
+        """Whether a set has ground truth."""
+        known = self.catalogue_name(name)
+        if known and dataset_entry(known).kind != "paired":
+            return False
+        return getattr(self.datasets[name], "paired", True)
+
+    def real_rain(self) -> list[str]:
+        """The tested sets without ground truth."""
+        return [name for name in self.tested() if not self.paired(name)]
+
+    def recipe(self, run: str) -> Recipe:
+        """The recipe that a run is trained by, its replaced fields included.
+
+        Raises:
+            BenchError: for an unknown recipe, or fields that it does not have.
+        """
+        train = self.runs[run].train
+        if train is None:
+            raise ValueError(f"run '{run}' is not trained")
+        return load_recipe(train.recipe, train.set)
+
+    def trained_arguments(self, model: str) -> dict[str, Any]:
+        """Constructor arguments of the first run that trains a model; none for the full size."""
+        for run in self.runs.values():
+            if run.train and not run.ablation and known_model(run.model) == model:
+                return run.kwargs
+        return {}
+
+    def tested(self) -> list[str]:
+        """The data sets that some run is tested on."""
+        tested = {dataset for run in self.runs.values() for dataset in run.test}
+        return [name for name in self.datasets if name in tested]
+
+    def evaluations(self) -> Iterator[tuple[str, str, str]]:
+        """Every (run, variant, data set) to be scored."""
+        for name, run in self.runs.items():
+            for variant in run.variants():
+                for dataset in run.test:
+                    yield name, variant, dataset
+
+    def spiking(self) -> Iterator[tuple[str, str, str]]:
+        """Every (run, variant, first paired test set) of a model that computes with spikes."""
+        for name, run in self.runs.items():
+            paired = [dataset for dataset in run.test if self.paired(dataset)]
+            if model_card(run.model).spiking and paired and not run.ablation:
+                for variant in run.variants():
+                    yield name, variant, paired[0]
+
+
+def _without_seeds(train: Training | None) -> dict[str, Any] | None:
+    return train.model_dump(exclude={"seeds", "monitor"}) if train else None
+
+
+def parse(values: Mapping[str, Any], source: str) -> Config:
+    """Checks a configuration.
+
+    Raises:
+        BenchError: one line naming the source, the key and the remedy.
+    """
+    return check(Config, dict(values), source)
+
+
+def load(path: Path) -> Config:
+    """Reads and checks a configuration file; see :func:`parse`."""
+    return parse(read_yaml(path), str(path))

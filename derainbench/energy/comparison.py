@@ -1,0 +1,202 @@
+"""What the accounts say: energies, savings and break-even firing rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pandas as pd
+
+from derainbench.catalog.costs import Costs, cost_tables
+from derainbench.catalog.model_cards import model_card
+from derainbench.catalog.scenarios import scenarios
+from derainbench.config.schema import Config
+from derainbench.energy.accounts import Account, measured_accounts, structural_accounts
+from derainbench.energy.pricing import Price, price, quantisation_bits
+from derainbench.foundation import provenance
+from derainbench.foundation.files import staged_folder, write_text
+from derainbench.results.layout import layout_of
+from derainbench.statistics.bootstrap import mean_intervals
+
+
+class Options(TypedDict):
+    """What an energy depends on besides the account."""
+
+    costs: str
+    scenario: str
+    reuse: bool
+    zero_skipping: bool
+
+
+OPTIONS = list(Options.__annotations__)  # columns of both tables
+
+
+def image_prices(
+    account: Account, costs: Costs, scenario: str, *, reuse: bool, zero_skipping: bool
+) -> list[Price]:
+    """What each image of an account costs.
+
+    Args:
+        account: the network's work.
+        costs: what an operation costs; a quantised counterpart pays those of its bits.
+        scenario: letter of what is counted.
+        reuse: whether a layer whose input is the same at all time steps is computed once.
+        zero_skipping: whether products with a zero activation cost nothing.
+    """
+    costs = costs if account.bits is None else costs.quantised(account.bits)
+    chosen = scenarios()[scenario]
+    return [price(w, costs, chosen, zero_skipping=zero_skipping) for w in account.works[reuse]]
+
+
+def _options_of(account: Account) -> Iterator[Options]:
+    # Which activations are zero is not in the structure.
+    skipping = (False, True) if account.source == "measured" else (False,)
+    for costs, scenario, reuse, skip in product(
+        cost_tables(), scenarios(), (False, True), skipping
+    ):
+        yield {"costs": costs, "scenario": scenario, "reuse": reuse, "zero_skipping": skip}
+
+
+def _prices_under(account: Account, options: Options) -> list[Price]:
+    return image_prices(
+        account,
+        cost_tables()[options["costs"]],
+        options["scenario"],
+        reuse=options["reuse"] and account.spiking,
+        zero_skipping=options["zero_skipping"],
+    )
+
+
+def energies(accounts: list[Account]) -> pd.DataFrame:
+    """Energy per image and per megapixel of every account under every scenario.
+
+    Columns ``mj``, ``low_mj``, ``high_mj`` (mean over images and its 95 % bootstrap interval),
+    ``mj_per_megapixel``, ``fixed_mj`` and ``slope_mj`` (energy = fixed + slope * firing rate) and
+    ``rate``; energies at the measured firing rate are empty where it is not known.
+    """
+    rows, samples = [], []
+    for account in accounts:
+        for options in _options_of(account):
+            if options["reuse"] and not account.spiking:
+                continue
+            prices = _prices_under(account, options)
+            samples.append([p.energy for p in prices])
+            mean = _mean(samples[-1])
+            rows.append(
+                {
+                    **_names(account),
+                    "size": account.size,
+                    "images": len(account.images) if account.source == "measured" else 0,
+                    **options,
+                    "mj": mean,
+                    "low_mj": math.nan,  # below, for all at once
+                    "high_mj": math.nan,
+                    "mj_per_megapixel": mean / (account.size**2 / 1e6),
+                    "fixed_mj": _mean([p.fixed for p in prices]),
+                    "slope_mj": _mean([p.slope for p in prices]),
+                    "rate": _mean([p.rate for p in prices]),
+                }
+            )
+    table = pd.DataFrame(rows)
+    table[["low_mj", "high_mj"]] = mean_intervals(samples)
+    return table.dropna(subset=["fixed_mj"])
+
+
+def _names(account: Account) -> dict[str, str]:
+    return {
+        "source": account.source,
+        "name": account.name,
+        "model": account.model,
+        "title": account.title,
+        "dataset": account.dataset,
+    }
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def savings(accounts: list[Account]) -> pd.DataFrame:
+    """What a spiking network saves against every rival that was counted alike.
+
+    Columns ``saving`` (1 - energy / rival's, mean over images) with its 95 % bootstrap interval
+    ``low``, ``high``; ``rate``, the measured firing rate; ``break_even_rate``, below which the
+    spiking network is cheaper (above 1: always; empty: never); ``fixed_share``, the part of
+    its energy that no firing rate changes as a share of the rival's whole energy: 1 or more proves
+    that there is no break-even.
+    """
+    rows, samples = [], []
+    for spiking in (a for a in accounts if a.spiking):
+        for rival in _rivals(spiking, accounts):
+            for options in _options_of(spiking):
+                narrow = cost_tables()[options["costs"]].narrow
+                if rival.bits is not None and not narrow:
+                    continue  # the table has no price for products of few bits
+                row, shares = _saving(spiking, rival, options)
+                rows.append(row)
+                samples.append(shares)
+    table = pd.DataFrame(rows)
+    table[["low", "high"]] = mean_intervals(samples)
+    return table.dropna(subset=["fixed_share"])
+
+
+def _rivals(spiking: Account, accounts: list[Account]) -> Iterator[Account]:
+    """Networks without neurons, counted on the same images; the counterpart's quantised form."""
+    for rival in accounts:
+        alike = all(
+            getattr(rival, what) == getattr(spiking, what)
+            for what in ("source", "dataset", "size", "images")
+        )
+        if rival.spiking or not alike:
+            continue
+        yield rival
+        if model_card(rival.model).twin_of == spiking.model:
+            bits = quantisation_bits(spiking.steps)
+            yield replace(rival, bits=bits, title=f"{rival.title}, {bits} bits")
+
+
+def _saving(
+    spiking: Account, rival: Account, options: Options
+) -> tuple[dict[str, Any], list[float]]:
+    """A row of :func:`savings`, its interval still open, and what is saved on every image."""
+    prices, rival_prices = _prices_under(spiking, options), _prices_under(rival, options)
+    shares = [1 - p.energy / q.energy for p, q in zip(prices, rival_prices, strict=True)]
+    mean_price = Price(_mean([p.fixed for p in prices]), _mean([p.slope for p in prices]), math.nan)
+    rival_energy = _mean([q.energy for q in rival_prices])
+    row = {
+        **_names(spiking),
+        "rival": rival.name,
+        "rival_title": rival.title,
+        "rival_bits": rival.bits,
+        "images": len(spiking.images) if spiking.source == "measured" else 0,
+        **options,
+        "saving": _mean(shares),
+        "low": math.nan,
+        "high": math.nan,
+        "rate": _mean([p.rate for p in prices]),
+        "break_even_rate": mean_price.rate_for(rival_energy),
+        "fixed_share": mean_price.fixed / rival_energy,
+    }
+    return row, shares
+
+
+def write_comparison(config: Config, out: Path) -> None:
+    """Writes ``energy.csv`` and ``savings.csv``, all or nothing.
+
+    Raises:
+        BenchError: if an account is missing.
+    """
+    accounts = measured_accounts(config) + structural_accounts(layout_of(config).structure)
+    with staged_folder(out) as stage:
+        for name, table in (("energy", energies(accounts)), ("savings", savings(accounts))):
+            write_text(stage / f"{name}.csv", table_as_csv(table))
+        provenance.write_record(stage / "energy.csv", settings={"configuration": config.name})
+
+
+def table_as_csv(table: pd.DataFrame) -> str:
+    """A table as it is kept: nine digits of every number."""
+    return table.to_csv(index=False, float_format="%.9g")

@@ -1,0 +1,1 @@
+"""Whether a model keeps the contract of this benchmark, whoever wrote it."""

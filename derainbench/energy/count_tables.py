@@ -1,0 +1,56 @@
+"""Operation counts as tables, and the totals of one image."""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+
+from derainbench.energy.records import MEMBRANE, UNKNOWN, LayerCount, OtherCount
+from derainbench.energy.work import work
+
+OTHER_COLUMNS = ["layer", "type", "operator", "category", "calls", "elements"]
+OTHER_COLUMNS += ["adds", "multiplies", "specials"]
+
+
+def layer_table(counts: list[LayerCount]) -> pd.DataFrame:
+    """One row per convolution or matrix product."""
+    table = pd.DataFrame([vars(c) for c in counts])
+    for side in ("input", "output"):
+        shapes = table[f"{side}_shape"]
+        table[f"{side}_elements"] = [int(torch.Size(shape).numel()) for shape in shapes]
+        table[f"{side}_shape"] = ["x".join(map(str, shape)) for shape in shapes]
+    table["step_rates"] = [" ".join(f"{r:.9g}" for r in rates) for rates in table["step_rates"]]
+    return table
+
+
+def other_table(counts: list[OtherCount]) -> pd.DataFrame:
+    """One row per module and other operator."""
+    return pd.DataFrame([vars(c) for c in counts], columns=OTHER_COLUMNS)
+
+
+def image_totals(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -> dict[str, float]:
+    """Totals of one image.
+
+    Returns:
+        ``macs_dense``; ``macs_analog`` (of layers on analog input); ``macs_analog_nonzero`` (those
+        with a non-zero input); ``macs_attention``; ``sops`` (accumulates caused by spikes);
+        ``firing_rate`` (SOPs per possible one; NaN without spikes); ``membrane_updates``;
+        ``membrane_state_values`` (elements held in memory);
+        ``unknown_share`` (elements put out by operators without a rule, of all).
+    """
+    total = work(layers, others, spiking=spiking, reuse=False)
+    put_out = others["elements"].sum() + layers["output_elements"].sum()
+    unknown = others.loc[others["category"] == UNKNOWN, "elements"].sum()
+    updates = others.loc[others["category"] == MEMBRANE, "elements"].sum()
+    steps = layers["steps"].max() if spiking else 1
+    return {
+        "macs_dense": float(layers["macs"].sum()),
+        "macs_analog": total.analog_macs,
+        "macs_analog_nonzero": total.analog_nonzero,
+        "macs_attention": total.attention_macs,
+        "sops": total.sops,
+        "firing_rate": total.rate,
+        "membrane_updates": float(updates),
+        "membrane_state_values": float(updates / steps),
+        "unknown_share": float(unknown / put_out),
+    }

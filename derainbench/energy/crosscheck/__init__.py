@@ -1,0 +1,1 @@
+"""Other people's operation counters beside ours."""

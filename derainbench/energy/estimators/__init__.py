@@ -1,0 +1,1 @@
+"""spikingjelly's energy estimators beside our account."""

@@ -1,0 +1,1 @@
+"""Energy drawn by present hardware."""

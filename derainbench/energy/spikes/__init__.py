@@ -1,0 +1,1 @@
+"""Spikes at rain and at clean places."""

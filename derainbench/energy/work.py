@@ -1,0 +1,90 @@
+"""The work of one image: operation counts added up over a network's layers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from derainbench.energy.records import ATTENTION, MEMBRANE, SILENT, SPIKES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """The work of one image, all layers together; NaN where only measurement could tell.
+
+    Attributes:
+        analog_macs, analog_nonzero: MACs of layers on analog input: all, and those of non-zero
+            elements.
+        spike_reach: accumulates of layers on spikes if every neuron fired at every time step.
+        sops: those that really happen.
+        attention_macs, attention_nonzero: as the first two, inside attention.
+        adds, multiplies, specials: all other operators.
+        analog_values, spike_values: elements of layers' inputs and outputs that are moved.
+        weights: weight elements read.
+        membrane_values: reads and writes of membrane potentials.
+        spiking: whether the network has spiking neurons.
+    """
+
+    analog_macs: float = 0.0
+    analog_nonzero: float = 0.0
+    spike_reach: float = 0.0
+    sops: float = 0.0
+    attention_macs: float = 0.0
+    attention_nonzero: float = 0.0
+    adds: float = 0.0
+    multiplies: float = 0.0
+    specials: float = 0.0
+    analog_values: float = 0.0
+    spike_values: float = 0.0
+    weights: float = 0.0
+    membrane_values: float = 0.0
+    spiking: bool
+
+    @property
+    def rate(self) -> float:
+        """Mean firing rate: SOPs per possible one."""
+        return self.sops / self.spike_reach if self.spike_reach else math.nan
+
+
+def work(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, reuse: bool) -> Work:
+    """Adds up one image's layers.
+
+    Args:
+        layers: columns of :class:`~derainbench.energy.records.LayerCount`, rows of one image.
+        others: columns of :class:`~derainbench.energy.records.OtherCount`.
+        spiking: whether the network has spiking neurons; in such a network an input that is
+            silent throughout counts as spikes that never came, in others as values.
+        reuse: whether a layer whose input is the same at all time steps is computed once.
+    """
+    times = layers["steps"].where(layers["constant"], 1) if reuse else 1.0
+    counted = layers.assign(
+        **{c: layers[c] / times for c in ("macs", "reach", "effective")},
+        inputs=layers["input_elements"] / times,
+        outputs=layers["output_elements"] / times,
+    )
+    attention = counted["role"] == ATTENTION
+    on_spikes = counted["input"].isin([SPIKES, SILENT] if spiking else [SPIKES])
+    analog, spikes = counted[~attention & ~on_spikes], counted[~attention & on_spikes]
+    inside = counted[attention]
+
+    def total(rows: pd.DataFrame, column: str) -> float:
+        return float(rows[column].sum(skipna=False))
+
+    return Work(
+        analog_macs=total(analog, "macs"),
+        analog_nonzero=total(analog, "effective"),
+        spike_reach=total(spikes, "reach"),
+        sops=total(spikes, "effective"),
+        attention_macs=total(inside, "macs"),
+        attention_nonzero=total(inside, "effective"),
+        adds=total(others, "adds"),
+        multiplies=total(others, "multiplies"),
+        specials=total(others, "specials"),
+        analog_values=total(counted[~on_spikes], "inputs") + total(counted, "outputs"),
+        spike_values=total(counted[on_spikes], "inputs"),
+        weights=total(counted, "weights"),
+        membrane_values=2 * total(others[others["category"] == MEMBRANE], "elements"),
+        spiking=spiking,
+    )

@@ -1,0 +1,46 @@
+"""Choosing the device, threads, and repeatable arithmetic."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from derainbench.foundation.errors import BenchError
+
+
+def prepare(device: str = "auto", seed: int | None = None) -> torch.device:
+    """Chooses a device and makes torch repeatable on it.
+
+    Threads follow ``OMP_NUM_THREADS``, which Snakemake sets from a rule's ``threads:``.
+
+    Args:
+        device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
+        seed: seeds torch when given.
+
+    Raises:
+        BenchError: if the device does not exist here.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        chosen = torch.device(device)
+        if chosen.type not in ("cpu", "cuda"):
+            raise RuntimeError(f"unsupported device type {chosen.type}")
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise BenchError(
+            f"device '{device}' is not available on this machine; use cpu or auto"
+        ) from error
+    if "OMP_NUM_THREADS" in os.environ:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    if seed is not None:
+        torch.manual_seed(seed)
+    # Kernels without a deterministic version (bilinear upsampling's backward on CUDA) only warn.
+    # use_deterministic_algorithms does the same, but imports the compiler, which takes seconds.
+    torch.set_deterministic_debug_mode("warn")
+    # That mode also fills fresh memory with NaN, to expose reads of it: time without a benefit here.
+    # A property of a module that is replaced by a class: torch's own types do not know it.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = False
+    return chosen

@@ -1,0 +1,98 @@
+"""Writing files whole: into a temporary neighbour first, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from derainbench.foundation.errors import BenchError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside ``path``; it becomes ``path`` when the block ends well.
+
+    Raises:
+        BenchError: if the folder cannot be written to.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix
+        )
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be written ({error.strerror})") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # mkstemp's 0600 would hide results from colleagues
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged_folder(out: Path) -> Iterator[Path]:
+    """Gives an empty folder inside ``out``; its entries move into ``out`` when the block ends well.
+
+    Entries of the same name are replaced, everything else in ``out`` is left alone. If the block
+    fails, ``out`` is as it was before.
+
+    Raises:
+        BenchError: if ``out`` cannot be written to.
+    """
+    out = Path(out)
+    existed = out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(dir=out, prefix=".partial-"))
+    except OSError as error:
+        raise BenchError(f"{out}: cannot be written ({error.strerror})") from error
+    try:
+        yield stage
+        # Folders first: a file such as dataset.json stands for the whole and appears last.
+        for entry in sorted(stage.iterdir(), key=lambda e: (e.is_file(), e.name)):
+            final = out / entry.name
+            if final.is_dir() and not final.is_symlink():
+                shutil.rmtree(final)
+            entry.replace(final)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        if not existed and not any(out.iterdir()):
+            out.rmdir()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file (UTF-8) whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON, indented, whole or not at all."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_of(files: Iterable[Path], root: Path) -> str:
+    """One SHA-256 over the relative names and contents of several files, order-independent."""
+    total = hashlib.sha256()
+    for path in sorted(files):
+        total.update(f"{path.relative_to(root).as_posix()} {sha256(path)}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,138 @@
+"""The record beside every result: what made it, from what, where and when."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from derainbench import __version__
+from derainbench.foundation.files import digest_of, write_json
+from derainbench.foundation.packages import ROOT, own_packages
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "spikingjelly",
+    "numpy",
+    "pandas",
+    "scikit-image",
+    "pyiqa",
+    "thop",
+    "ptflops",
+    "zeus",
+    "matplotlib",
+    "seaborn",
+    "snakemake",
+    "pillow",
+)
+
+
+def record(
+    *,
+    inputs: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    device: str | None = None,
+    seed: int | None = None,
+) -> dict[str, Any]:
+    """A provenance record of the present process.
+
+    Args:
+        inputs: digests of what was read, by a name for it.
+        settings: the configuration in force.
+        device: torch device that computed.
+        seed: the run's seed.
+    """
+    return {
+        "derainbench": __version__,
+        "code": code_version(),
+        "packages": package_versions(),
+        "python": platform.python_version(),
+        "machine": {
+            "system": platform.platform(),
+            "processor": processor(),
+            "cores": os.cpu_count(),
+        },
+        "device": device,
+        "threads": _threads(),
+        "seed": seed,
+        "settings": dict(settings or {}),
+        "inputs": dict(inputs or {}),
+        "command": shlex.join([_program(), *sys.argv[1:]]),
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_record(output: Path, **kwargs: Any) -> None:
+    """Writes the record of ``output`` beside it, as ``<output>.provenance.json``."""
+    write_json(output.with_name(output.name + ".provenance.json"), record(**kwargs))
+
+
+def _program() -> str:
+    name = Path(sys.argv[0]).name
+    return "derainbench" if name == "__main__.py" else name
+
+
+@cache
+def code_version() -> dict[str, Any]:
+    """Git commit and cleanness where there is a checkout, and a digest of the source always."""
+    packages = own_packages()
+    files = [f for p in packages for f in (ROOT / p).rglob("*") if f.suffix in (".py", ".yaml")]
+    version: dict[str, Any] = {"source_sha256": digest_of(files, ROOT)}
+    commit: str | None = None
+    modified: bool | None = None
+    try:
+        commit = _git("rev-parse", "HEAD")
+        modified = bool(_git("status", "--porcelain", "--", *packages))
+    except (OSError, subprocess.CalledProcessError):
+        pass  # no checkout, or no git: the digest still identifies the code
+    return version | {"commit": commit, "modified": modified}
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that results depend on."""
+    return {name: metadata.version(name) for name in PACKAGES}
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _threads() -> int | None:
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else None
+
+
+def source_digest(files: Iterable[Path]) -> str:
+    """SHA-256 over source files of this project."""
+    return digest_of(files, ROOT)
+
+
+def key_of(content: Mapping[str, Any]) -> str:
+    """A short stable name for a mapping: the start of the SHA-256 of its sorted JSON."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Image quality metrics: pure functions on arrays."""

@@ -1,0 +1,83 @@
+"""PSNR and SSIM of a restored image against its ground truth, under the named protocols.
+
+All take 8-bit RGB images [H,W,3] and use peak 255; SSIM is Wang et al. 2004 with an 11x11 Gaussian
+window (sigma 1.5, K1 0.01, K2 0.03, population covariance), averaged over whole windows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from derainbench.foundation.errors import BenchError
+from derainbench.metrics.protocols import PROTOCOLS, Protocol
+
+# ITU-R BT.601 luma as in MATLAB's rgb2ycbcr: Y in [16, 235] for inputs in [0, 1].
+_Y_WEIGHTS = np.array([65.481, 128.553, 24.966])
+_WINDOW = 11
+
+
+def luma(image: np.ndarray) -> np.ndarray:
+    """BT.601 Y in [16, 235] of uint8 [H,W,3], float64 [H,W]."""
+    return 16 + image.astype(np.float64) @ _Y_WEIGHTS / 255
+
+
+def score(restored: np.ndarray, target: np.ndarray, protocol: Protocol) -> tuple[float, float]:
+    """(PSNR in dB, SSIM) of one image; identical images have PSNR infinity.
+
+    Args:
+        restored: uint8 [H,W,3].
+        target: uint8 [H,W,3], the ground truth.
+        protocol: one of :data:`PROTOCOLS`.
+
+    Raises:
+        BenchError: if the sizes differ or the image is too small for the SSIM window.
+    """
+    if restored.shape != target.shape:
+        raise BenchError(f"sizes differ: {restored.shape[:2]} against {target.shape[:2]}")
+    b = protocol.border
+    height, width = restored.shape[:2]
+    if min(height, width) - 2 * b < _WINDOW:
+        raise BenchError(
+            f"{height}x{width} is too small for protocol {protocol.name}: SSIM needs "
+            f"{_WINDOW + 2 * b} pixels each way"
+        )
+    inside = np.s_[b : height - b, b : width - b]
+    if protocol.luma:
+        x, y = luma(restored)[inside], luma(target)[inside]
+        if protocol.round_luma:
+            x, y = np.rint(x), np.rint(y)
+    else:
+        x, y = (i[inside].astype(np.float64) for i in (restored, target))
+    return psnr(x, y), ssim(x, y)
+
+
+def psnr(x: np.ndarray, y: np.ndarray) -> float:
+    """PSNR in dB, peak 255, from the mean squared error over all elements."""
+    mse = float(np.mean((x - y) ** 2))
+    return float("inf") if mse == 0 else 10 * float(np.log10(255**2 / mse))
+
+
+def ssim(x: np.ndarray, y: np.ndarray) -> float:
+    """Mean SSIM, peak 255, of float [H,W] or [H,W,3] (then the mean over channels).
+
+    pyiqa is not used here: its Y-channel SSIM rounds Y, its RGB SSIM clips negative structure to
+    0 and its PSNR adds 1e-8 to the error, so each differs from what the scripts behind the
+    protocols compute (``docs/metrics.md`` says by how much).
+    """
+    return float(
+        structural_similarity(
+            x,
+            y,
+            data_range=255,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            channel_axis=None if x.ndim == 2 else -1,
+        )
+    )
+
+
+def score_all(restored: np.ndarray, target: np.ndarray) -> dict[str, tuple[float, float]]:
+    """(PSNR, SSIM) under every protocol, by protocol name; see :func:`score`."""
+    return {name: score(restored, target, p) for name, p in PROTOCOLS.items()}

@@ -1,0 +1,1 @@
+"""The figures: one file per figure or family of figures."""

@@ -1,0 +1,242 @@
+"""Drawing a network from what :mod:`derainbench.energy.architecture` saw of it."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from derainbench.report.figures.style import palette
+from derainbench.results.architecture import INPUT, RESULT, Architecture, Block, Inner
+
+BLUE, ORANGE = palette(2)
+# Not by colour alone: analog input is hatched, and its frames are dashed.
+SPIKES: dict[str, Any] = {"facecolor": (*BLUE, 0.45), "edgecolor": "black"}
+ANALOG: dict[str, Any] = {
+    "facecolor": (*ORANGE, 0.45),
+    "edgecolor": "black",
+    "hatch": "////",
+    "linestyle": "--",
+}
+PLAIN: dict[str, Any] = {"facecolor": "white", "edgecolor": "black"}
+NEURON: dict[str, Any] = {"facecolor": "0.93", "edgecolor": "black", "linewidth": 1.6}
+ARROW: dict[str, Any] = {
+    "arrowstyle": "-|>",
+    "color": "black",
+    "linewidth": 1,
+    "shrinkA": 0,
+    "shrinkB": 0,
+}
+ARROW |= {"mutation_scale": 8}
+JOINS = {"cat": "concatenated", "add": "added"}
+WIDTH, HEIGHT, STEP, SLOPE, LEVEL = 1.06, 1.22, 1.26, 0.63, 1.85  # of boxes and between them
+
+
+def draw(of: Architecture) -> Figure:
+    """The network as a U above, the insides of each kind of block below."""
+    details: dict[str, Block] = {}
+    for block in filter(_has_inside, of.blocks):
+        details.setdefault(block.kinds[0], block)
+    places = _places(of)
+    right = max(x for x, _ in places.values()) + WIDTH
+    low = min(y for _, y in places.values())
+    rows = -(-len(details) // 2)
+    heights = [HEIGHT - low + 1.5, *[_inset_height(details, row) for row in range(rows)]]
+    inches = 0.72
+    figure = plt.figure(figsize=(inches * (right + 0.5), inches * sum(heights) + 0.5))
+    grid = figure.add_gridspec(
+        1 + rows, 2, height_ratios=heights, hspace=0.06, wspace=0.04, left=0, right=1, bottom=0.03
+    )
+    grid.update(top=1 - 0.42 / figure.get_figheight())
+    top = figure.add_subplot(grid[0, :])
+    _network(top, of, places)
+    top.set(xlim=(-0.3, right + 0.2), ylim=(low - 0.3, HEIGHT + 1.2))
+    for number, (kind, block) in enumerate(details.items()):
+        row = number // 2
+        axes = figure.add_subplot(grid[1 + row, number % 2])
+        _inside(axes, kind, block)
+        axes.set(xlim=(-0.1, 7.2), ylim=(0.9 - _inset_height(details, row), 0.9))
+    for axes in figure.axes:
+        axes.set_axis_off()
+    analog = sum(b.analog_macs for b in of.blocks)
+    total = analog + sum(b.spike_macs for b in of.blocks)
+    figure.suptitle(
+        textwrap.fill(of.title, 170)
+        + f"\n{of.parameters:,} parameters; one {of.size}x{of.size} image, T = {of.steps}: "
+        f"{total / 1e9:.2f} GMACs in convolutions, of which {analog / 1e9:.2f} G "
+        f"({analog / total:.0%}) on analog input",
+        fontsize=8.5,
+        y=1,
+        va="top",
+    )
+    handles = [
+        Patch(label="on spikes", **SPIKES),
+        Patch(label="on analog input", **ANALOG),
+        Patch(label="spiking neurons, threshold", **NEURON),
+        Patch(label="other", **PLAIN),
+    ]
+    figure.legend(
+        handles=handles,
+        title="convolutions (bar: share of a block's MACs)",
+        title_fontsize=7.5,
+        fontsize=7.5,
+        ncol=4,
+        loc="lower center",
+        bbox_to_anchor=(0.5, -0.02),
+        frameon=False,
+        handlelength=2.6,
+        handleheight=1.2,
+    )
+    return figure
+
+
+def _places(of: Architecture) -> dict[str, tuple[float, float]]:
+    """Lower left corners: to the right in the order of computation, down with the resolution."""
+    sides = sorted({of.size, *(b.side for b in of.blocks)}, reverse=True)
+    places, x, side = {INPUT: (0.0, 0.0)}, 0.0, of.size
+    for block in of.blocks:
+        x += STEP if block.side == side else SLOPE
+        side = block.side
+        places[block.name] = (x, -LEVEL * sides.index(side))
+    places[RESULT] = (x + STEP, 0.0)
+    return places
+
+
+def _network(axes: Axes, of: Architecture, places: dict[str, tuple[float, float]]) -> None:
+    image = f"3x{of.size}x{of.size}"
+    for name in (INPUT, RESULT):
+        _box(axes, places[name], [name, image], PLAIN)
+    for block in of.blocks:
+        kind = textwrap.fill(", ".join(map(_short, block.kinds)), 16)
+        shape = "x".join(map(str, block.output_shape[-3:]))
+        steps = f"{block.output_shape[0]} x " if len(block.output_shape) == 5 else ""
+        macs = (block.spike_macs + block.analog_macs) / 1e9
+        if block.count > 1:
+            kind = f"{block.count} x {kind}"
+        lines = [_wrapped(block.name), kind, steps + shape]
+        lines += [_amount(block.parameters), f"{macs:.2f} GMACs"]
+        _box(axes, places[block.name], lines, PLAIN)
+        _share(axes, places[block.name], block)
+    order = [INPUT, *(b.name for b in of.blocks), RESULT]
+    sources = {b.name: b.sources for b in of.blocks} | {RESULT: of.result}
+    skips = [(s, n) for n, all_of in sources.items() for s in all_of if _far(order, s, n)]
+    for name, all_of in sources.items():
+        for source in all_of:
+            if (source, name) in skips:
+                # The longer, the higher; each a little aside, so that no two lines meet.
+                rank = sorted(skips, key=lambda e: _length(order, *e)).index((source, name))
+                word = JOINS.get(of.operation(all_of), of.operation(all_of))
+                _skip(axes, places[source], places[name], 0.28 + 0.3 * rank, word)
+            else:
+                _arrow(axes, places[source], places[name])
+
+
+def _far(order: list[str], source: str, target: str) -> bool:
+    return _length(order, source, target) > 1
+
+
+def _length(order: list[str], source: str, target: str) -> int:
+    return order.index(target) - order.index(source)
+
+
+def _wrapped(name: str) -> str:
+    return name.replace("_level", "\n_level") if len(name) > 13 else name
+
+
+def _short(kind: str) -> str:
+    """``conv 1x1`` of ``conv 1x1 192→96``, ``LIF`` of ``LIF 0.15``."""
+    return " ".join(word for word in kind.split() if "→" not in word and "." not in word)
+
+
+def _amount(count: int) -> str:
+    return f"{count / 1e6:.2f} M par." if count >= 1e5 else f"{count / 1e3:.1f} k par."
+
+
+def _box(axes: Axes, place: tuple[float, float], lines: list[str], look: dict[str, Any]) -> None:
+    axes.add_patch(Rectangle(place, WIDTH, HEIGHT, linewidth=0.9, **look))
+    x, y = place[0] + WIDTH / 2, place[1] + HEIGHT / 2 + 0.05 * (len(lines) > 2)
+    axes.text(x, y, "\n".join(lines), ha="center", va="center", fontsize=6, linespacing=1.15)
+
+
+def _share(axes: Axes, place: tuple[float, float], block: Block) -> None:
+    """A bar at the lower edge: MACs on spikes to the left, on analog input to the right."""
+    total = block.spike_macs + block.analog_macs
+    split = WIDTH * block.spike_macs / total if total else 0
+    for left, width, look in ((0, split, SPIKES), (split, WIDTH - split, ANALOG)):
+        if total and width:
+            axes.add_patch(
+                Rectangle((place[0] + left, place[1]), width, 0.12, linewidth=0.6, **look)
+            )
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """From a box to the next one, on its level or on another."""
+    (x0, y0), (x1, y1) = start, end
+    if y0 == y1:
+        points = (x0 + WIDTH, y0 + HEIGHT / 2), (x1, y1 + HEIGHT / 2)
+    else:
+        middle = (x0 + x1 + WIDTH) / 2
+        points = (middle, y0 + HEIGHT * (y1 > y0)), (middle, y1 + HEIGHT * (y1 < y0))
+    axes.annotate("", points[1], points[0], arrowprops=ARROW)
+
+
+def _skip(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], rise: float, word: str
+) -> None:
+    """A skip connection: up, across, and down into the top of the later box."""
+    left, right = start[0] + 0.5 * WIDTH, end[0] + 0.5 * WIDTH
+    height = max(start[1], end[1]) + HEIGHT + rise
+    axes.plot([left, left, right], [start[1] + HEIGHT, height, height], color="black", linewidth=1)
+    axes.annotate("", (right, end[1] + HEIGHT), (right, height), arrowprops=ARROW)
+    axes.text((left + right) / 2, height + 0.03, word, fontsize=6, ha="center", va="bottom")
+
+
+def _has_inside(block: Block) -> bool:
+    """Whether a block is of a kind of its own with more than one module."""
+    return len(block.kinds) == 1 and sum(map(len, block.inside.values())) > 1
+
+
+def _inset_height(details: dict[str, Block], row: int) -> float:
+    shown = list(details.values())[2 * row : 2 * row + 2]
+    return 0.76 + 0.62 * max(len(block.inside) for block in shown)
+
+
+def _inside(axes: Axes, kind: str, block: Block) -> None:
+    """The modules of a block, a row for each of its children."""
+    text = textwrap.fill(f"{kind} (shown: {block.path}). {block.formula}", 105)
+    axes.text(0, 0.42, text, fontsize=6.5, va="bottom", ha="left")
+    for number, (name, modules) in enumerate(block.inside.items()):
+        y = -0.62 * number
+        axes.text(0, y + 0.11, name, fontsize=6.5, va="center")
+        for place, module in enumerate(modules):
+            x = 1.1 + 0.98 * place
+            look = _look(module)
+            axes.add_patch(Rectangle((x, y - 0.12), 0.84, 0.46, **({"linewidth": 0.8} | look)))
+            words = _words(module)
+            hatched = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}
+            backing = hatched if look is ANALOG else None
+            axes.text(x + 0.42, y + 0.11, words, fontsize=6, ha="center", va="center", bbox=backing)
+            if place:
+                axes.plot((x - 0.14, x), (y + 0.11, y + 0.11), color="black", linewidth=0.8)
+
+
+def _look(module: Inner) -> dict[str, Any]:
+    if module.kind == "convolution":
+        return ANALOG if module.input == "analog" else SPIKES
+    return NEURON if module.kind == "neurons" else PLAIN
+
+
+def _words(module: Inner) -> str:
+    if module.kind == "compound":
+        return f"{module.path.rsplit('.', 1)[-1]}: {_spaced(module.label)}"
+    words = module.label.split()
+    return "\n".join((" ".join(words[:2]), " ".join(words[2:]))) if len(words) > 2 else module.label
+
+
+def _spaced(name: str) -> str:
+    """``AxisAttention`` -> ``Axis\\nAttention``."""
+    return "".join(f"\n{c}" if c.isupper() and i else c for i, c in enumerate(name))

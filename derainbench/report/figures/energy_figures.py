@@ -1,0 +1,151 @@
+"""The figures on energy: their files, and what the page says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from derainbench.catalog.costs import DEFAULT_COSTS
+from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.papers import Paper, read_paper
+from derainbench.config.schema import Config
+from derainbench.energy.blocks import energy_by_block
+from derainbench.energy.records import TABLE_SIZE
+from derainbench.foundation import provenance
+from derainbench.foundation.files import staged_folder
+from derainbench.report.figures import (
+    break_even,
+    firing_rates,
+    scenario_matrix,
+)
+from derainbench.report.figures import (
+    energy_by_block as by_block,
+)
+from derainbench.report.figures.marking import marked
+from derainbench.report.figures.page_figure import PageFigure
+from derainbench.report.figures.style import save, style
+from derainbench.results.accounts import read_account
+from derainbench.results.layout import layout_of
+from derainbench.results.runs import RunVariant, counterpart_run, run_variants
+from derainbench.results.scenarios import read_scenarios
+
+VERB = "energy-figures"
+
+
+def spiking_variants(config: Config) -> list[RunVariant]:
+    """The first variant of every run that computes with spikes."""
+    spiking = {run for run, _, _ in config.spiking()}
+    first: dict[str, RunVariant] = {}
+    for entry in run_variants(config):
+        if entry.run in spiking:
+            first.setdefault(entry.run, entry)
+    return list(first.values())
+
+
+def write_figures(config: Config, out: Path) -> None:
+    """Writes ``energy-by-block-<run>``, ``firing-rates-<run>``, ``scenarios-<run>`` of every spiking
+    run, and ``break-even-<paper>`` of every paper.
+
+    Each as pdf, png and svg, all or nothing.
+
+    Raises:
+        BenchError: if an account or ``scenarios/*.csv`` is missing.
+    """
+    settings = {"configuration": config.name}
+    with style(), staged_folder(out) as stage:
+        for name, figure in (*_figures_of_runs(config), *_figures_of_papers(config)):
+            save(figure, stage / name)
+            provenance.write_record(stage / f"{name}.svg", settings=settings)
+
+
+def _figures_of_runs(config: Config) -> Iterator[tuple[str, Figure]]:
+    layout, saved = layout_of(config), read_scenarios(config, "savings")
+    for entry in spiking_variants(config):
+        folder = layout.account(entry.run, entry.variant)
+        account, layers, _ = read_account(folder)
+        title = marked(
+            config,
+            f"{entry.title} ({entry.weights}, {entry.variant})\n"
+            f"{account['images']} images of {entry.spec.test[0]}, {account['size'][0]} pixels square",
+        )
+        other = counterpart_run(config, entry)
+        counterpart = energy_by_block(layout.account(other.run, other.variant)) if other else None
+        yield (
+            f"energy-by-block-{entry.run}",
+            by_block.block_figure(
+                energy_by_block(folder), counterpart, f"{title}; scenario (c), {DEFAULT_COSTS}"
+            ),
+        )
+        yield f"firing-rates-{entry.run}", firing_rates.rate_figure(layers, title)
+        of_run = saved["name"] == f"{entry.run}/{entry.variant}"
+        yield (
+            f"scenarios-{entry.run}",
+            scenario_matrix.matrix_figure(
+                saved[of_run & (saved["costs"] == DEFAULT_COSTS)],
+                f"{title}; {DEFAULT_COSTS}; 2.0x: takes twice as much",
+            ),
+        )
+
+
+def _figures_of_papers(config: Config) -> Iterator[tuple[str, Figure]]:
+    energies = read_scenarios(config, "energy")
+    for paper in map(read_paper, config.paper_names):
+        network, size = model_card(paper.network).title, f"{TABLE_SIZE}x{TABLE_SIZE}"
+        title = f"{network} at full size, one {size} image, from the structure; {DEFAULT_COSTS}"
+        rates = _measured_rates(config, paper)
+        yield (
+            _break_even_name(paper),
+            break_even.break_even_figure(energies, paper, rates, title),
+        )
+
+
+def _break_even_name(paper: Paper) -> str:
+    return f"break-even-{paper.name}"
+
+
+def _measured_rates(config: Config, paper: Paper) -> dict[str, float]:
+    """Firing rates of the first variant of every run of a paper's network, by title."""
+    rates = {}
+    for entry in spiking_variants(config):
+        if known_model(entry.spec.model) == paper.network:
+            account, _, _ = read_account(layout_of(config).account(entry.run, entry.variant))
+            rates[entry.title] = account["mean"]["firing_rate"]
+    return rates
+
+
+def break_even_figures(config: Config) -> Iterator[PageFigure]:
+    """What the page says of the figures that show saving by firing rate: one per paper."""
+    for paper in map(read_paper, config.paper_names):
+        network = model_card(paper.network).title
+        title = f"{network}: energy saved against firing rate"
+        inputs = ("scenarios/energy.csv",)
+        yield PageFigure(VERB, _break_even_name(paper), title, break_even.CAPTION, inputs)
+
+
+def run_figures(config: Config) -> Iterator[PageFigure]:
+    """What the page says of the figures on the energy of runs."""
+    for entry in spiking_variants(config):
+        folder = f"energy/{entry.run}/{entry.variant}"
+        yield PageFigure(
+            VERB,
+            f"energy-by-block-{entry.run}",
+            f"{entry.title}: where its energy goes",
+            by_block.CAPTION,
+            (f"{folder}/*.csv",),
+        )
+        yield PageFigure(
+            VERB,
+            f"firing-rates-{entry.run}",
+            f"{entry.title}: firing rates",
+            firing_rates.CAPTION,
+            (f"{folder}/layers.csv",),
+        )
+        yield PageFigure(
+            VERB,
+            f"scenarios-{entry.run}",
+            f"{entry.title}: energy saved under every scenario",
+            scenario_matrix.CAPTION,
+            ("scenarios/savings.csv",),
+        )

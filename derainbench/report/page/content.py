@@ -1,0 +1,39 @@
+"""Everything that the page shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from derainbench.report.figures import energy_figures, score_figures, spike_figures
+from derainbench.report.page import energy_explorer, gaps, pareto_plot, verdict_list
+from derainbench.report.page.parts import COUNTS, ENERGY, PAPERS, REAL_RAIN, SCORES, Page
+
+
+def page_content(page: Page) -> dict[str, Any]:
+    """Everything that the template shows, by the names that it uses."""
+    config, layout = page.config, page.layout
+    parts = {
+        "verdicts": page.part(
+            "verdicts",
+            lambda: verdict_list.paper_verdicts(config),
+            layout.audit / "claims.json",
+        ),
+        "side_by_side": page.tables(PAPERS),
+        "papers": page.papers(),
+        "pareto": page.part("pareto", lambda: pareto_plot.pareto(page.scored, page.counted)),
+        "pareto_figure": page.figure(score_figures.pareto_figure(config)),
+        "images": page.comparison(),
+        "strip": page.figure(score_figures.strip_figure(config)),
+        "quality": page.tables(SCORES | REAL_RAIN),
+        "explorer": page.part(
+            "explorer", lambda: energy_explorer.energy(config), layout.scenarios / "energy.csv"
+        ),
+        "break_even": page.figures(energy_figures.break_even_figures(config)),
+        "energy": page.tables(COUNTS | ENERGY),
+        "energy_figures": page.figures(energy_figures.run_figures(config)),
+        "spike_figures": page.figures(spike_figures.run_figures(config)),
+        "cards": page.cards(),
+        "leaks": page.leaks(),
+        "runs": page.runs(),
+    }
+    return parts | {"missing": page.notes, "limits": gaps.limits(config)}

@@ -1,0 +1,107 @@
+"""The data behind the page's plot of scores against cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from derainbench.catalog import published
+from derainbench.catalog.costs import DEFAULT_COSTS
+from derainbench.config.schema import Config
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.frames import records
+from derainbench.metrics.protocols import PROTOCOL_NAMES
+from derainbench.report.page.plot_data import option_key, plain, scenario_texts
+from derainbench.results.accounts import read_accounts
+from derainbench.results.runs import run_variants
+from derainbench.results.scenarios import read_scenarios
+from derainbench.results.scores import read_scores
+
+
+def pareto(scored: Config, counted: Config) -> dict[str, Any]:
+    """Every method on every data set under every protocol, with what it costs.
+
+    Args:
+        scored: the configuration, of runs that were scored.
+        counted: the same, of runs whose operations were counted.
+
+    Returns:
+        ``points`` (measured), ``published`` and what there is to choose from. Energies in mJ under
+        the default costs, by :func:`option_key`; None where something is not known.
+
+    Raises:
+        BenchError: if nothing was scored.
+    """
+    scores = read_scores(scored)
+    if scores.empty:
+        raise BenchError(f"{scored.results}/scores: missing; run `derainbench evaluate` first")
+    accounts = read_accounts(counted)
+    counts = {row["run"]: row for row in reversed(records(accounts))}  # the first variant's
+    energies = _energies(counted)
+    spiking = {run for run, _, _ in scored.spiking()}
+    entries = {entry.run: entry for entry in run_variants(scored)}
+    points = []
+    for (run, dataset), rows in scores.groupby(["run", "dataset"], sort=False):
+        entry = entries[str(run)]
+        means = rows.groupby(["protocol", "variant"])[["psnr", "ssim"]].mean()
+        count = counts.get(entry.run, {})
+        points.append(
+            {
+                "run": entry.run,
+                "title": entry.title,
+                "weights": entry.weights,
+                "dataset": dataset,
+                "images": int(rows["image"].nunique()),
+                "seeds": len(entry.spec.train.seeds) if entry.spec.train else None,
+                "spiking": entry.run in spiking,
+                "parameters": count.get("parameters"),
+                "gmacs": count.get("gmacs_256"),
+                "energy": energies.get(entry.run, {}),
+                "counted_on": f"{count['images']} crops of {count['counted_size']}, "
+                f"{count['dataset']}"
+                if count
+                else None,
+                "scores": {
+                    protocol: {
+                        "psnr": of_protocol["psnr"].mean(),
+                        "ssim": of_protocol["ssim"].mean(),
+                        "psnr_sd": of_protocol["psnr"].std(),
+                        "ssim_sd": of_protocol["ssim"].std(),
+                    }
+                    for protocol in PROTOCOL_NAMES
+                    for of_protocol in [means.xs(protocol, level="protocol")]
+                },
+            }
+        )
+    datasets = list(dict.fromkeys(point["dataset"] for point in points))
+    chosen = scored.figures.dataset
+    known = published.points()
+    return plain(
+        {
+            "points": points,
+            "published": records(known[known["dataset"].isin(datasets)]),
+            "datasets": datasets,
+            "dataset": chosen if chosen in datasets else datasets[0],
+            "protocols": list(PROTOCOL_NAMES),
+            "protocol": scored.figures.protocol,
+            "scenarios": scenario_texts(),
+            "costs": DEFAULT_COSTS,
+            "smoke": scored.label == "smoke",
+        }
+    )
+
+
+def _energies(config: Config) -> dict[str, dict[str, float]]:
+    """Measured energy of every run, mJ, mean over images and seeds; empty if nothing was priced."""
+    try:
+        table = read_scenarios(config, "energy")
+    except BenchError:
+        return {}
+    table = table[(table["source"] == "measured") & (table["costs"] == DEFAULT_COSTS)]
+    table = table.assign(run=table["name"].str.rpartition("/")[0])
+    options = ["scenario", "reuse", "zero_skipping"]
+    means = table.groupby(["run", *options], sort=False)["mj"].mean().reset_index()
+    energies: dict[str, dict[str, float]] = {}
+    for row in records(means):
+        key = option_key(*(row[option] for option in options))
+        energies.setdefault(row["run"], {})[key] = row["mj"]
+    return energies

@@ -1,0 +1,1 @@
+"""The tables and figures that a paper has, made again."""

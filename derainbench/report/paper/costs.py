@@ -1,0 +1,229 @@
+"""A paper's table of costs: parameters, operations and energy, published and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
+from derainbench.catalog.model_cards import known_model
+from derainbench.catalog.papers import Paper
+from derainbench.catalog.scenarios import scenarios
+from derainbench.config.schema import Config
+from derainbench.foundation.frames import is_empty, records
+from derainbench.report.paper.cells import artefact_table, because
+from derainbench.report.paper.published import published_method, source_text
+from derainbench.report.tables.table import OWN_COLUMNS, OWN_HEADINGS, Table, number
+from derainbench.results.accounts import read_accounts
+from derainbench.results.layout import layout_of
+from derainbench.results.reading import read_table
+from derainbench.results.runs import RunVariant, counterpart_run, run_variants
+from derainbench.results.scenarios import plain_rows, read_scenarios
+
+FULL = "full_size"  # counted from the structure: the same in every configuration
+EMPTY = float("nan")
+UNRELATED = "no cost of this network is in the catalogue"
+
+
+@dataclass(frozen=True)
+class _Published:
+    """What is known of a paper's table of costs; None where it is not.
+
+    Attributes:
+        paper: whose table.
+        parameters: of its network.
+        saving: the share of energy saved.
+    """
+
+    paper: Paper
+    parameters: float | None
+    saving: float | None
+
+
+def costs(config: Config, paper: Paper, artefact: str) -> Table:
+    """Every network at full size, then every run with its saving against the ANN counterpart.
+
+    Raises:
+        BenchError: if counts or scenarios are missing.
+    """
+    claims = [claim for _, claim in paper.known_cells(artefact)]
+    numbers = {claim.test: claim.published for claim in claims}
+    printed = _Published(paper, numbers.get("parameters"), numbers.get("energy-saving"))
+    rows = [*_full_size(config, printed), *_runs(config, printed)]
+    every = [f"{who}_{what}" for who in (FULL, OWN_COLUMNS[config.label]) for what in _amounts()]
+    names = ["published_parameters", "difference_parameters", "published_saving"]
+    names += [f"difference_saving_{s}" for s in scenarios()]
+    rows = [dict.fromkeys([*every, *names], EMPTY) | row for row in rows]
+    table = cost_tables()[DEFAULT_COSTS]
+    stated = "; ".join(f"{claim.wording} ({source_text(claim)})" for claim in claims)
+    caption = (
+        (f"Published: {stated}. " if stated else "")
+        + "Full size: counted from the structure alone, for one 256x256 image. "
+        f"{OWN_HEADINGS[config.label]}: runs of this configuration; dense GMACs of one 256x256 "
+        f"image; synaptic operations, energy and the energy saved against the ANN of the same "
+        f"topology are at the measured firing rate, means over images and seeds. Energy under costs "
+        f"{DEFAULT_COSTS} ({table.mac} pJ per MAC, {table.ac} pJ per SOP; nothing reused, no zero "
+        f"skipped) and scenarios "
+        + "; ".join(f"({k}) {s.label}" for k, s in scenarios().items())
+        + ". Differences: counted less published; savings in percentage points."
+    )
+    view = [_shown(config, row) for row in rows]
+    return artefact_table(config, paper, artefact, caption, pd.DataFrame(rows), view)
+
+
+def _amounts() -> list[str]:
+    """Columns of what is counted of a network."""
+    energies = [f"{what}_{s}" for what in ("energy_mj", "saving") for s in scenarios()]
+    return ["parameters", "gmacs", "gsops", "firing_rate", *energies]
+
+
+def _named(config: Config, method: str, basis: str) -> dict[str, Any]:
+    return {"configuration": config.name, "label": config.label, "method": method, "basis": basis}
+
+
+def _energies(config: Config, source: str) -> pd.DataFrame:
+    """Energies in mJ under the default costs: columns name, model and one per scenario."""
+    table = plain_rows(read_scenarios(config, "energy"))
+    table = table[table["source"] == source]
+    wide = table.pivot_table("mj", ["name", "model"], "scenario").reset_index()
+    return wide.rename(columns={s: f"energy_mj_{s}" for s in scenarios()})
+
+
+def _full_size(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
+    """A row per registered network; energies where no firing rate is needed."""
+    paper = printed.paper
+    energies = {row["model"]: row for row in records(_energies(config, "structure"))}
+    for model in records(read_table(layout_of(config).models)):
+        row = _named(config, model["title"], f"structure, {model['size']}")
+        row |= {f"{FULL}_{what}": model[what] for what in ("parameters", "gmacs")}
+        if not model["spiking"] and model["model"] in energies:
+            priced = energies[model["model"]]
+            row |= {f"{FULL}_energy_mj_{s}": priced.get(f"energy_mj_{s}") for s in scenarios()}
+        if model["model"] == paper.network:
+            unknown = "parameters, " * (printed.parameters is None)
+            row |= {
+                "published_reason": f"{unknown}MACs, SOPs and energy {paper.missing}",
+                "counted_reason": "energy and saving need the firing rates of trained weights",
+            }
+            if printed.parameters is not None:
+                row["published_parameters"] = printed.parameters
+                row["difference_parameters"] = model["parameters"] - printed.parameters
+            if printed.saving is not None:
+                row["published_saving"] = printed.saving
+        else:
+            spiking = "energy needs the firing rates of trained weights" * model["spiking"]
+            row |= {"published_reason": UNRELATED, "counted_reason": spiking}
+        yield row
+
+
+def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
+    """A row per run, mean over its seeds."""
+    prefix = OWN_COLUMNS[config.label]
+    accounts = read_accounts(config)
+    energies = _energies(config, "measured")
+    energies["run"] = energies["name"].str.rsplit("/", n=1).str[0]
+    energies = energies.drop(columns=["name", "model"]).groupby("run").mean()
+    priced = {row["run"]: row for row in records(energies.reset_index())}
+    entries = {entry.run: entry for entry in run_variants(config)}
+    for run, counts in accounts.groupby("run", sort=False):
+        entry, first = entries[str(run)], counts.iloc[0]
+        basis = f"{first['images']} images of {first['dataset']}, {first['counted_size']}"
+        row = _named(config, entry.title, basis)
+        counted = {
+            "parameters": first["parameters"],
+            "gmacs": first["gmacs_256"],
+            "gsops": counts["sops"].mean() / 1e9,
+            "firing_rate": counts["firing_rate"].astype(float).mean(),
+        }
+        row |= {f"{prefix}_{what}": value for what, value in counted.items()}
+        row |= {f"{prefix}_{what}": mj for what, mj in priced[entry.run].items() if what != "run"}
+        row["published_reason"] = UNRELATED
+        row["counted_reason"] = ""
+        if known_model(entry.spec.model) == printed.paper.network:
+            row |= _saving(config, entry, printed)
+        yield row
+
+
+def _saving(config: Config, entry: RunVariant, printed: _Published) -> dict[str, Any]:
+    """The energy saved against the run of the ANN counterpart beside the published saving."""
+    paper, claimed = printed.paper, printed.saving
+    counterpart = counterpart_run(config, entry)
+    same = published_method(paper, entry) == paper.method
+    row: dict[str, Any] = {"published_reason": f"energy {paper.missing}"}
+    if claimed is not None:
+        row["published_saving"] = claimed
+    if counterpart is None:
+        reason = "saving: no run of the ANN counterpart of the same size"
+        return row | {"counted_reason": reason}
+    table = plain_rows(read_scenarios(config, "savings"))
+    of_run = table["name"].str.rsplit("/", n=1).str[0] == entry.run
+    compared = table["rival"].str.rsplit("/", n=1).str[0]
+    of_counterpart = (compared == counterpart.run) & table["rival_bits"].isna()
+    measured = table[of_run & of_counterpart].groupby("scenario")["saving"].mean()
+    row |= {f"{OWN_COLUMNS[config.label]}_saving_{s}": value for s, value in measured.items()}
+    if same and claimed is not None:
+        row |= {f"difference_saving_{s}": value - claimed for s, value in measured.items()}
+    unlike = "" if same else "saving: this is not the published network's size"
+    return row | {"counted_reason": "", "difference_reason": unlike}
+
+
+def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:
+    prefix, heading = OWN_COLUMNS[config.label], OWN_HEADINGS[config.label].lower()
+    letters = ", ".join(f"({s})" for s in scenarios())
+
+    def energy(who: str) -> str:
+        return _listed([number(row[f"{who}_energy_mj_{s}"], 2) for s in scenarios()])
+
+    return {
+        "Network": row["method"],
+        "Counted on": row["basis"],
+        "Parameters, published": number(row["published_parameters"]),
+        "Parameters, full size": number(row[f"{FULL}_parameters"]),
+        "Difference": _ratio(row),
+        "GMACs, full size": number(row[f"{FULL}_gmacs"], 2),
+        f"Energy (mJ), full size, {letters}": energy(FULL),
+        f"Parameters, {heading}": number(row[f"{prefix}_parameters"]),
+        f"GMACs (GSOPs at firing rate), {heading}": _work(row, prefix),
+        f"Energy (mJ), {heading}, {letters}": energy(prefix),
+        "Energy saved, published": _percent(row["published_saving"]),
+        f"Energy saved, {heading}, {letters}": _listed(
+            [_percent(row[f"{prefix}_saving_{s}"]) for s in scenarios()]
+        ),
+        "Difference (points)": _listed(
+            [_points(row[f"difference_saving_{s}"]) for s in scenarios()]
+        ),
+        "Empty because": because(
+            {
+                "published": row["published_reason"],
+                "counted": row["counted_reason"],
+                "difference": row.get("difference_reason", ""),
+            }
+        ),
+    }
+
+
+def _ratio(row: dict[str, Any]) -> str:
+    if is_empty(row["difference_parameters"]):
+        return ""
+    times = row[f"{FULL}_parameters"] / row["published_parameters"]
+    return f"{row['difference_parameters']:+,.0f} ({times:.1f} times)"
+
+
+def _work(row: dict[str, Any], prefix: str) -> str:
+    macs, rate = number(row[f"{prefix}_gmacs"], 2), row[f"{prefix}_firing_rate"]
+    return macs if is_empty(rate) else f"{macs} ({row[f'{prefix}_gsops']:.2f} at {rate:.3f})"
+
+
+def _listed(texts: list[str]) -> str:
+    return ", ".join(text or "none" for text in texts) if any(texts) else ""
+
+
+def _percent(share: float) -> str:
+    return "" if is_empty(share) else f"{share:+.0%}".replace("%", " %")
+
+
+def _points(share: float) -> str:
+    return "" if is_empty(share) else f"{100 * share:+.0f}"

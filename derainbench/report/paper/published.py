@@ -1,0 +1,68 @@
+"""What is published: of a paper's own tables the cells that are known, of other methods the scores."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from derainbench.catalog import published
+from derainbench.catalog.ledger import Claim
+from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.papers import Paper
+from derainbench.config.schema import Config
+from derainbench.results.runs import RunVariant
+
+UNKNOWN_PROTOCOL = "unknown"  # the source does not state it
+THIRD_PARTY = "third-party retrain"
+SHORT_KINDS = {"user": "user report", "abstract": "abstract", "paper": "paper"}
+
+
+def source_text(claim: Claim) -> str:
+    """Kind and source of a claim: ``user report: issue 4 of ...``."""
+    kind = SHORT_KINDS.get(claim.kind, claim.kind)
+    return claim.source if claim.source.startswith(kind) else f"{kind}: {claim.source}"
+
+
+def published_scores(paper: Paper, artefact: str) -> pd.DataFrame:
+    """Published scores of all methods, those known to stand in a paper's own table first.
+
+    Args:
+        paper: whose table.
+        artefact: the table's name.
+
+    Returns:
+        Columns of :func:`derainbench.catalog.published.scores` and ``third_party``: somebody else's
+        training, which is no published cell of the method.
+    """
+    in_table = [
+        {
+            "method": paper.method,
+            "dataset": claim.dataset,
+            "protocol": UNKNOWN_PROTOCOL,
+            "psnr": claim.published,
+            "ssim": cell.ssim,
+            "kind": THIRD_PARTY if cell.third_party else SHORT_KINDS.get(claim.kind, claim.kind),
+            "source": f"{claim.source}: {claim.wording}",
+        }
+        for cell, claim in paper.known_cells(artefact)
+    ]
+    cells = pd.DataFrame(in_table, columns=list(published.SCORE_COLUMNS))
+    cells = cells.astype({"psnr": float, "ssim": float})
+    table = pd.concat([cells, published.scores()] if in_table else [published.scores()])
+    return table.reset_index(drop=True).assign(third_party=table["kind"].to_numpy() == THIRD_PARTY)
+
+
+def published_method(paper: Paper, entry: RunVariant) -> str | None:
+    """The published method that a run stands for; none if it is a variant of its own.
+
+    A run bears the name of its model, or that under which its scores were published, only if it is
+    that network: small ones are called otherwise.
+    """
+    if known_model(entry.spec.model) == paper.network:
+        return paper.method if entry.title == paper.method else None
+    card = model_card(entry.spec.model)
+    return card.published_as if entry.title in (card.title, card.published_as) else None
+
+
+def set_name(config: Config, dataset: str) -> str:
+    """The catalogue's name of a configuration's data set, or its own."""
+    return config.catalogue_name(dataset) or dataset

@@ -1,0 +1,1 @@
+"""The tables: one file per table or family of tables."""

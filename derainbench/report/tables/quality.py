@@ -1,0 +1,83 @@
+"""PSNR and SSIM of every method under every protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from derainbench.config.schema import Config
+from derainbench.foundation.frames import records
+from derainbench.metrics.protocols import PROTOCOL_NAMES
+from derainbench.report.tables.table import (
+    RAINY,
+    Table,
+    captioned,
+    number,
+    scores_text,
+)
+from derainbench.results.scores import read_scores
+
+
+def quality(config: Config) -> Table:
+    """PSNR and SSIM by data set and method under every protocol, mean over images and seeds."""
+    scores = read_scores(config)
+    keys = ["dataset", "title", "weights"]
+    rows = []
+    for _, of_set in scores.groupby("dataset", sort=False):
+        # Every run saw the same rainy images: the first one's scores of them are everyone's.
+        first = of_set[(of_set["run"] == of_set["run"].iloc[0])]
+        first = first[first["variant"] == first["variant"].iloc[0]]
+        rainy = first.drop(columns=["psnr", "ssim"]).rename(
+            columns={"psnr_input": "psnr", "ssim_input": "ssim"}
+        )
+        rows.append(_means(rainy.assign(title=RAINY, weights="", variant=""), keys))
+        rows.append(_means(of_set, keys))
+    frame = pd.concat(rows, ignore_index=True)
+    frame.insert(0, "configuration", config.name)
+    caption = captioned(
+        config,
+        "PSNR (dB) / SSIM under four protocols, mean over the test images, and "
+        "over seeds where there are several (± sample standard deviation of PSNR over seeds).",
+    )
+    view = [
+        {
+            "Data set": row["dataset"],
+            "Method": row["title"],
+            "Weights": row["weights"],
+            "Images": number(row["images"]),
+            "Seeds": number(row["seeds"]),
+            **{
+                p: scores_text(
+                    row[f"psnr_{p}"], row[f"ssim_{p}"], row.get(f"psnr_{p}_std_over_seeds")
+                )
+                for p in PROTOCOL_NAMES
+            },
+        }
+        for row in records(frame)
+    ]
+    return Table("quality", caption, frame, pd.DataFrame(view))
+
+
+def _means(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """One row per method: means over images, then over seeds; sample deviation over seeds."""
+    per_seed = scores.groupby([*keys, "run", "variant", "protocol"], sort=False)[
+        ["psnr", "ssim"]
+    ].mean()
+    rows = []
+    for key, group in per_seed.groupby([*keys, "run"], sort=False):
+        *names, run = key
+        row: dict[str, Any] = dict(zip(keys, names, strict=True))
+        of_run = scores[scores["run"] == run]
+        row["images"] = int(of_run["image"].nunique())
+        trained = of_run["variant"].iloc[0].startswith("seed-")
+        row["seeds"] = int(of_run["variant"].nunique()) if trained else None
+        for protocol in PROTOCOL_NAMES:
+            values = group.xs(protocol, level="protocol")
+            row[f"psnr_{protocol}"] = values["psnr"].mean()
+            row[f"ssim_{protocol}"] = values["ssim"].mean()
+            if len(values) > 1:
+                row[f"psnr_{protocol}_std_over_seeds"] = values["psnr"].std()
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    return frame.astype({"seeds": "Int64"})

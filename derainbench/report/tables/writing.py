@@ -1,0 +1,62 @@
+"""All tables, and their files: CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from derainbench.config.schema import Config
+from derainbench.foundation import provenance
+from derainbench.foundation.files import staged_folder, write_text
+from derainbench.report.tables import statistics
+from derainbench.report.tables.break_even import break_even
+from derainbench.report.tables.claims import claims
+from derainbench.report.tables.comparison import comparison
+from derainbench.report.tables.complexity import complexity
+from derainbench.report.tables.crosscheck import crosscheck
+from derainbench.report.tables.estimators import estimators
+from derainbench.report.tables.joules import joules
+from derainbench.report.tables.latex import latex
+from derainbench.report.tables.papers import papers
+from derainbench.report.tables.quality import quality
+from derainbench.report.tables.real_rain import real_rain
+from derainbench.report.tables.savings import savings
+from derainbench.report.tables.structure import structure
+from derainbench.report.tables.table import Table
+
+# In the order of the report.
+BUILDERS: dict[str, Callable[[Config], Table]] = {
+    "claims": claims,
+    "papers": papers,
+    "quality": quality,
+    "comparison": comparison,
+    **{build.__name__: build for build in statistics.BUILDERS},
+    "realrain": real_rain,
+    "complexity": complexity,
+    "savings": savings,
+    "break_even": break_even,
+    "structure": structure,
+    "crosscheck": crosscheck,
+    "estimators": estimators,
+    "joules": joules,
+}
+
+
+def all_tables(config: Config) -> list[Table]:
+    """The tables in the order of the report."""
+    return [build(config) for build in BUILDERS.values()]
+
+
+def write_tables(config: Config, out: Path) -> None:
+    """Writes every table as ``NAME.csv``, ``NAME.md`` and ``NAME.tex``, all or nothing."""
+    with staged_folder(out) as stage:
+        for table in all_tables(config):
+            csv = table.frame.to_csv(index=False, float_format="%.8g")
+            write_text(stage / f"{table.name}.csv", csv)
+            markdown = table.view.to_markdown(index=False, disable_numparse=True)
+            write_text(stage / f"{table.name}.md", f"{table.caption}\n\n{markdown}\n")
+            label = f"tab:{config.name}-{table.name}"
+            write_text(stage / f"{table.name}.tex", latex(table, label))
+            provenance.write_record(
+                stage / f"{table.name}.csv", settings={"configuration": config.name}
+            )

@@ -1,0 +1,1 @@
+"""Where which result lies, and how it is read."""

@@ -1,0 +1,57 @@
+"""The operation counts of a configuration's runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from derainbench.config.schema import Config
+from derainbench.foundation.errors import BenchError
+from derainbench.results.reading import read_json
+from derainbench.results.runs import run_variants
+
+
+def read_accounts(config: Config, *, ablations: bool = False) -> pd.DataFrame:
+    """One row per entry from its ``energy.json``: structure and means over images."""
+    rows = []
+    for entry in run_variants(config, ablations=ablations):
+        path = Path(config.results) / "energy" / entry.run / entry.variant / "energy.json"
+        content = read_json(path)
+        rows.append(
+            {
+                "run": entry.run,
+                "variant": entry.variant,
+                "title": entry.title,
+                "weights": entry.weights,
+                "dataset": entry.spec.test[0],
+                "images": content["images"],
+                "counted_size": "x".join(map(str, content["size"])),
+                "parameters": content["structure"]["parameters"],
+                "gmacs_256": content["structure"]["macs_dense"] / 1e9,
+                **content["mean"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def read_account(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """An account's ``energy.json``, layers and other operators.
+
+    Raises:
+        BenchError: if a file is missing.
+    """
+    for name in ("energy.json", "layers.csv", "others.csv"):
+        if not (folder / name).is_file():
+            raise BenchError(f"{folder / name}: missing; run `derainbench energy` first")
+    facts = json.loads((folder / "energy.json").read_text(encoding="utf-8"))
+    return facts, read_layers(folder / "layers.csv"), read_layers(folder / "others.csv")
+
+
+def read_layers(file: Path) -> pd.DataFrame:
+    """A table of layers or other operators, every digit kept."""
+    texts = ["model", "image", "layer", "step_rates"]
+    table = pd.read_csv(file, dtype=dict.fromkeys(texts, str))
+    return table.fillna({column: "" for column in texts if column in table})

@@ -1,0 +1,50 @@
+"""The scores of a configuration's runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from derainbench.config.schema import Config
+from derainbench.results.reading import read_table
+from derainbench.results.runs import RunVariant, run_variants
+
+SCORE_COLUMNS = ("image", "protocol", "psnr", "ssim", "psnr_input", "ssim_input")
+
+
+def read_scores(config: Config, *, ablations: bool = False) -> pd.DataFrame:
+    """Per-image scores: columns of ``per_image.csv`` plus run, variant, title, dataset.
+
+    Args:
+        config: whose runs.
+        ablations: those of the ablations, or those of all other runs.
+
+    Raises:
+        BenchError: if a score file is missing.
+    """
+    tables = []
+    for entry in run_variants(config, ablations=ablations):
+        for dataset in entry.spec.test:
+            if not config.paired(dataset):
+                continue
+            table = read_table(score_folder(config, entry, dataset) / "per_image.csv")
+            tables.append(
+                table.assign(
+                    run=entry.run,
+                    variant=entry.variant,
+                    title=entry.title,
+                    weights=entry.weights,
+                    dataset=dataset,
+                )
+            )
+    if not tables:
+        return pd.DataFrame(
+            columns=[*SCORE_COLUMNS, "run", "variant", "title", "weights", "dataset"]
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def score_folder(config: Config, entry: RunVariant, dataset: str) -> Path:
+    """Where an entry's restored images and scores on a set lie."""
+    return Path(config.results) / "scores" / entry.run / entry.variant / dataset
