@@ -55,7 +55,7 @@ def differences(golden: Path) -> pd.DataFrame:
         for protocol, (psnr_key, ssim_key) in KEYS.items():
             original = values[psnr_key]["psnr"], values[ssim_key]["ssim"]
             ours = score(restored, target, PROTOCOLS[protocol])
-            theirs = (np.nan, np.nan)
+            theirs = [np.nan, np.nan]
             if protocol in PYIQA:
                 options, *metrics = PYIQA[protocol]
                 theirs = [

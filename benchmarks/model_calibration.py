@@ -21,6 +21,7 @@ from networks import NETWORKS, fill
 from derainbench.energy.structure import structure
 from derainbench.foundation import provenance
 from derainbench.foundation.files import write_text
+from derainbench.foundation.frames import records
 from derainbench.models.weights import load_weights
 from esdnet import ESDNet
 
@@ -90,42 +91,44 @@ def esdnet(folder: Path) -> dict[str, Any]:
 def document(calibration: pd.DataFrame, scores: pd.DataFrame) -> str:
     """The page, as Markdown."""
     rows = []
-    for row in calibration.itertuples():
-        known = not np.isnan(row.gmacs_official)
+    for row in records(calibration):
+        known = not np.isnan(row["gmacs_official"])
         rows.append(
             {
-                "Network": row.network,
-                "Largest output difference": f"{row.difference:.1e}",
+                "Network": row["network"],
+                "Largest output difference": f"{row['difference']:.1e}",
                 "of the official code's own rounding": ""
-                if np.isnan(row.official_rounding)
-                else f"{row.official_rounding:.1e}",
-                "in float64": "" if np.isnan(row.difference64) else f"{row.difference64:.0e}",
-                "Parameters": f"{row.parameters:,}",
-                "Difference": str(row.parameters - row.parameters_official),
-                "GMACs": f"{row.gmacs:.3f} at {row.size}x{row.size}",
-                "GMACs, difference": f"{row.gmacs / row.gmacs_official - 1:+.2%}" if known else "",
+                if np.isnan(row["official_rounding"])
+                else f"{row['official_rounding']:.1e}",
+                "in float64": "" if np.isnan(row["difference64"]) else f"{row['difference64']:.0e}",
+                "Parameters": f"{row['parameters']:,}",
+                "Difference": str(row["parameters"] - row["parameters_official"]),
+                "GMACs": f"{row['gmacs']:.3f} at {row['size']}x{row['size']}",
+                "GMACs, difference": f"{row['gmacs'] / row['gmacs_official'] - 1:+.2%}"
+                if known
+                else "",
             }
         )
     networks = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
     lines = []
-    for row in scores.itertuples():
-        inside = {True: "inside", False: "outside"}.get(row.published_within, "")
-        reproduced = not np.isnan(row.reproduced_psnr)
+    for row in records(scores):
+        inside = {True: "inside", False: "outside"}.get(row["published_within"], "")
+        known = not np.isnan(row["reproduced_psnr"])
         lines.append(
             {
-                "Network": row.method,
-                "Test set": f"{row.dataset}, {row.images} images",
-                "Weights": row.weights,
-                "Protocol": row.protocol,
-                "Published": f"{row.published_psnr:.2f} / {row.published_ssim:.4f}",
-                "Reproduced": f"{row.reproduced_psnr:.2f} / {row.reproduced_ssim:.4f}"
-                if reproduced
+                "Network": row["method"],
+                "Test set": f"{row['dataset']}, {row['images']} images",
+                "Weights": row["weights"],
+                "Protocol": row["protocol"],
+                "Published": f"{row['published_psnr']:.2f} / {row['published_ssim']:.4f}",
+                "Reproduced": f"{row['reproduced_psnr']:.2f} / {row['reproduced_ssim']:.4f}"
+                if known
                 else "",
-                "95 % interval (dB)": f"{row.low_psnr:.2f} to {row.high_psnr:.2f}"
-                if reproduced
+                "95 % interval (dB)": f"{row['low_psnr']:.2f} to {row['high_psnr']:.2f}"
+                if known
                 else "",
                 "Published value": inside,
-                "Published in": row.source,
+                "Published in": row["source"],
             }
         )
     reproduced = pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)

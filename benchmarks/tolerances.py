@@ -25,13 +25,15 @@ def main(first: Path, second: Path) -> None:
     comparison = drift.compare(first, second, rules)
     for file in comparison.files:
         rule = rules.rule(file.file)
+        if rule is None:
+            continue
         for key in file.matched:
             for column in file.columns:
                 cells = file.reference_rows[key][column], file.result_rows[key][column]
                 name = rules.name_of(rule, column) or "exact"
                 a, b = map(tolerances.numbers, cells)
                 if len(a) != len(b) or (not a and cells[0] != cells[1]):
-                    found[name, "text"].append((0, f"{file.file} {column}: {cells}"))
+                    found[name, "text"].append((0.0, f"{file.file} {column}: {cells}"))
                 for x, y in zip(a, b, strict=False):
                     where = f"{file.file} {drift.named(file.key, key)} {column}"
                     found[name, "absolute"].append((abs(x - y), where))

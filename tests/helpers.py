@@ -41,6 +41,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "uformer_b": _UFORMER,
     "uformer_s": _UFORMER,
 }
+# What every model card must say besides its name and network.
+CARD_FACTS: dict[str, Any] = {
+    "paper": {"authors": "A, B", "title": "T", "venue": "V", "year": 2020},
+    "code": {"repository": "r", "licence": "MIT", "licence_source": "LICENSE"},
+    "training": {"source": "s"},
+    "published_note": "none",
+    "weights_licence": "MIT",
+    "sources": ["s"],
+}
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,4 @@ def test_the_harness_names_no_paper():
     assert named == []
 
 
-PROTOCOL = re.compile(
-    r'Protocol\("esdnet"|protocol: Literal\[PROTOCOL_NAMES\] = "esdnet"|protocol: str = "esdnet"'
-)
+PROTOCOL = re.compile(r'Protocol\("esdnet"|ProtocolName = Literal\["esdnet"')

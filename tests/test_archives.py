@@ -14,7 +14,8 @@ from helpers import one_line, tree
 from packing import KINDS, pack, patched_zip, picture, stored_rar, tar_info, zip_info
 
 from derainbench.data.acquisition import archives
-from derainbench.data.acquisition.archives import is_archive, unpack
+from derainbench.data.acquisition.archive_formats import is_archive
+from derainbench.data.acquisition.archives import unpack
 from derainbench.foundation.errors import BenchError
 
 ROOM = 1_000_000
@@ -239,14 +240,12 @@ def test_a_size_that_is_a_lie_is_noticed(tmp_path, box):
 
 
 def test_bytes_are_counted_whatever_headers_say(tmp_path, box, monkeypatch):
-    honest = archives._listing
+    honest = archives.listing
 
     def lying(file):
-        return [
-            archives._Member(m.name, 1, None, m.folder, m.regular, m.info) for m in honest(file)
-        ]
+        return [archives.Member(m.name, 1, None, m.folder, m.regular, m.info) for m in honest(file)]
 
-    monkeypatch.setattr(archives, "_listing", lying)
+    monkeypatch.setattr(archives, "listing", lying)
     for kind in KINDS:
         archive = pack(tmp_path / f"set{kind}", {f"{i}.png": bytes(400_000) for i in range(4)})
         assert "more than the 0.001 GB" in refusal(archive, box), kind

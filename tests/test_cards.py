@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import yaml
-from helpers import ROOT, one_line
+from helpers import CARD_FACTS, ROOT, one_line
 
 from derainbench.catalog import published
 from derainbench.catalog.model_cards import all_cards, model_card, model_names, parse_card
@@ -31,17 +31,11 @@ def place(value: object) -> str | None:
     return getattr(value, "name", None)
 
 
-EXAMPLE = {
+EXAMPLE = CARD_FACTS | {
     "name": "x",
     "title": "X",
     "network": {"build": "x:X"},
-    "paper": {"authors": "A, B", "title": "T", "venue": "V", "year": 2020},
-    "code": {"repository": "r", "licence": "MIT", "licence_source": "LICENSE"},
-    "training": {"source": "s"},
-    "published_note": "none",
-    "weights_licence": "MIT",
     "weights": [{"name": "x_set/x.pth", "sources": [{"kind": "http", "url": "http://u"}]}],
-    "sources": ["s"],
 }
 
 

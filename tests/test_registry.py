@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers import ROOT, one_line
+from helpers import CARD_FACTS, ROOT, one_line
 
 from derainbench.catalog import files, model_cards
 from derainbench.catalog.model_cards import all_cards, card_files, model_card, model_names
@@ -22,17 +22,11 @@ class NewNet(nn.Conv2d):
     def __init__(self, width: int = 3, kernel: int = 1):
         super().__init__(3, width, kernel)
 """
-CARD = {
+CARD = CARD_FACTS | {
     "name": "newnet",
     "title": "NewNet",
     "network": {"build": "newnet_code:NewNet", "defaults": {"kernel": 5}},
-    "paper": {"authors": "A, B", "title": "T", "venue": "V", "year": 2020},
-    "code": {"repository": "r", "licence": "MIT", "licence_source": "LICENSE"},
-    "training": {"source": "s"},
-    "published_note": "none",
-    "weights_licence": "none",
     "no_weights": "it is new",
-    "sources": ["s"],
 }
 
 

@@ -1,15 +1,15 @@
 """The page on the scaled-down study says what its tables say."""
 
-import importlib.util
 import re
+import sys
 
 import pandas as pd
 import pytest
 from helpers import ROOT
 
-SPEC = importlib.util.spec_from_file_location("study_page", ROOT / "benchmarks" / "study.py")
-study = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(study)
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import study
+import study_tables
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,9 @@ def test_differences_are_signed_by_the_network_named_first(kept):
 
 def test_words_follow_the_numbers():
     row = pd.Series({"difference": -1.5, "low": -2.0, "high": -1.0})
-    assert study._than(row) == "1.50 dB below [-2.00, -1.00]"
-    assert study._than(row + 3) == "1.50 dB above [+1.00, +2.00]"
-    assert (study._share(0.25), study._share(-0.25)) == ("25 % less", "25 % more")
+    assert study_tables.than(row) == "1.50 dB below [-2.00, -1.00]"
+    assert study_tables.than(row + 3) == "1.50 dB above [+1.00, +2.00]"
+    assert (study_tables.share(0.25), study_tables.share(-0.25)) == ("25 % less", "25 % more")
 
 
 def test_the_study_is_what_the_configuration_says(kept):
@@ -48,11 +48,13 @@ def test_the_study_is_what_the_configuration_says(kept):
 
 
 def test_short_and_long_trainings_began_alike(kept):
-    equal, epochs = map(int, re.search(r"in (\d+) of (\d+) such", study._same_start(kept)).groups())
+    equal, epochs = map(
+        int, re.search(r"in (\d+) of (\d+) such", study_tables.same_start(kept)).groups()
+    )
     assert equal == epochs >= 2 * len(study.LONGER)
 
 
 def test_every_training_is_accounted_for(kept):
     trained = [run["train"] for run in kept.config["runs"].values() if run["train"]]
-    rows = [line.split("|") for line in study._trainings(kept).splitlines()[2:]]
+    rows = [line.split("|") for line in study_tables.training_table(kept).splitlines()[2:]]
     assert sum(int(row[-3]) for row in rows) == sum(len(train["seeds"]) for train in trained)

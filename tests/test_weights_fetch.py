@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import torch
 import yaml
-from helpers import read_json, refusal, tree
+from helpers import CARD_FACTS, read_json, refusal, tree
 from test_weights_unusable import Intruder
 
 from derainbench.catalog import model_cards
@@ -18,16 +18,7 @@ from derainbench.foundation.files import sha256
 from derainbench.models.construction import build
 from derainbench.models.weights_download import fetch
 
-CARD = {
-    "name": "prn_r",
-    "title": "PRN_r",
-    "paper": {"authors": "A, B", "title": "T", "venue": "V", "year": 2020},
-    "code": {"repository": "r", "licence": "MIT", "licence_source": "LICENSE"},
-    "training": {"source": "s"},
-    "published_note": "none",
-    "weights_licence": "MIT",
-    "sources": ["s"],
-}
+CARD = CARD_FACTS | {"title": "PRN_r"}
 PLACE = "set_a/prn_r.pth"
 BY_HAND = {"kind": "manual", "url": "http://pan/x", "password": "abcd"}
 

@@ -83,8 +83,7 @@ def draw() -> None:
         for column, name in enumerate(row)
     }
     matplotlib.use("Agg")
-    settings = {"svg.hashsalt": "derainbench", "svg.fonttype": "none", "font.size": 10}
-    with plt.rc_context(settings):
+    with plt.rc_context({"svg.hashsalt": "derainbench", "svg.fonttype": "none", "font.size": 10}):
         figure, axes = plt.subplots(figsize=(across * COLUMN + 1.2, len(rows) * ROW + 0.3))
         for first, second in arrows():
             axes.add_patch(_arrow(places[first], places[second]))

@@ -37,13 +37,14 @@ def write_lock(options: list[str]) -> None:
         venv.create(scratch, with_pip=True)
         binaries = Path(scratch, "bin")
         subprocess.run([binaries / "pip", "install", "--quiet", UV], check=True)
-        command = [binaries / "uv", "pip", "compile", "--quiet", "pyproject.toml"]
+        command = [str(binaries / "uv"), "pip", "compile", "--quiet", "pyproject.toml"]
         command += ["--extra", "dev", "--universal", "--no-annotate"]
         command += ["--custom-compile-command", "make lock", "--output-file", LOCK.name]
         subprocess.run([*command, *options], check=True, cwd=ROOT)
 
 
 def write_environment() -> None:
+    """Writes environment.yml from the lock file's pins."""
     pins = [line for line in LOCK.read_text().splitlines() if not line.startswith("#")]
     headless = next(pin for pin in pins if pin.startswith("opencv-python-headless=="))
     head = ENVIRONMENT_HEAD.format(headless=headless)

@@ -18,7 +18,7 @@ BUDGET = 16e9  # bytes of activations: two thirds of 24 GB, the rest for weights
 # resets it to what is resident, so that only the forward pass counts.
 CHILD = """
 import sys, torch
-from derainbench import models
+from derainbench.models import build
 
 def kilobytes(field):
     with open("/proc/self/status") as status:

@@ -212,7 +212,7 @@ def _formula(part: nn.Module) -> str:
 
 
 def _call(network: type, kwargs: Mapping[str, Any]) -> str:
-    """Class and arguments, defaults too: ``ESDNet(dim=48, T=4)``."""
+    """Class and arguments, defaults too: ``Network(dim=48, T=4)``."""
     defaults = {
         name: p.default
         for name, p in inspect.signature(network).parameters.items()

@@ -43,8 +43,8 @@ class _Absent(ModuleType):
 def leave_out_compiler() -> None:
     """Keeps torch's compiler from being imported where it would have nothing to do."""
     if NAME not in sys.modules:
-        sys.modules[NAME] = torch._dynamo = _Absent(NAME)  # type: ignore[assignment]
-    operators = importlib.import_module("torch._library.triton")
+        sys.modules[NAME] = torch._dynamo = _Absent(NAME)
+    operators: Any = importlib.import_module("torch._library.triton")
     if hasattr(operators, "get_inner_triton_kernels"):
         operators.get_inner_triton_kernels = _no_kernels
 

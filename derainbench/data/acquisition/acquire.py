@@ -18,10 +18,7 @@ from typing import Any
 
 from derainbench.catalog.mirrors import DriveFile, DriveFolder, HttpMirror, ManualMirror, Mirror
 from derainbench.data.acquisition import layouts
-from derainbench.data.acquisition.archives import (
-    NeedsAPerson,
-    has_archive_name,
-)
+from derainbench.data.acquisition.archive_formats import NeedsAPerson, has_archive_name
 from derainbench.data.acquisition.download import MirrorError, Patience, download
 from derainbench.data.acquisition.drive_folders import drive_folder
 from derainbench.data.acquisition.member_names import is_usable

@@ -11,6 +11,11 @@ _MAX_NAME, _MAX_PATH = 240, 1000
 
 
 def safe_path(name: str, archive: Path) -> PurePosixPath:
+    """A member's name as a path below the folder that an archive is unpacked into.
+
+    Raises:
+        BenchError: if it leads out of that folder.
+    """
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
         raise BenchError(f"{archive}: refused: {shown_name(name)} points outside the target folder")
@@ -28,8 +33,10 @@ def is_usable(path: PurePosixPath) -> bool:
 
 
 def shown_name(name: str) -> str:
+    """A name as messages show it: quoted, and not too long."""
     return repr(name if len(name) <= 100 else f"{name[:100]}…")
 
 
 def is_clutter(path: PurePosixPath) -> bool:
+    """Whether a file is one that systems leave behind, hidden from their users."""
     return "__MACOSX" in path.parts or path.name.startswith(".")

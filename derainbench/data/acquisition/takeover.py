@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from derainbench.data.acquisition import layouts
-from derainbench.data.acquisition.archives import (
-    has_archive_name,
-    is_archive,
-    unpack,
-)
+from derainbench.data.acquisition.archive_formats import has_archive_name, is_archive
+from derainbench.data.acquisition.archives import unpack
 from derainbench.data.acquisition.request import Wanted
 from derainbench.data.images import EXTENSIONS, read_rgb, write_png
 from derainbench.foundation.errors import BenchError

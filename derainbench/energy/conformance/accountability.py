@@ -32,8 +32,8 @@ def spikes_as_stated(subject: Subject) -> str:
         rates = firing_rates(subject.model, subject.image())
     silent = sum(rate == 0 for rate in rates.values())
     return (
-        f"{len(rates)} layers of spiking neurons, {steps} time steps, as the card says; "
-        f"{silent} of them silent on noise"
+        f"as the card says; time steps: {steps}, layers of neurons: {len(rates)}, of them silent "
+        f"on noise: {silent}"
     )
 
 
@@ -87,9 +87,9 @@ def counterpart_topology(subject: Subject) -> str:
     spiking, counterpart = (topology(model, subject.side) for model in models)
     if found := differences(spiking, counterpart):
         raise Finding(f"{found[0]}" + (f" (and {len(found) - 1} more)" if found[1:] else ""))
-    missing = absent(spiking, counterpart)
-    return (
-        f"the {len(counterpart.layers)} layers of {name}, {counterpart.steps} step for "
-        f"{spiking.steps}; without {len(missing)} of its {len(spiking.attention)} products of "
-        f"attention; {sizes[1]:,} of {sizes[0]:,} parameters"
+    seen = (
+        f"{len(counterpart.layers)} layers, those of {name}; {counterpart.steps} step for "
+        f"{spiking.steps}; {sizes[1]:,} of {sizes[0]:,} parameters"
     )
+    missing = absent(spiking, counterpart)
+    return seen + (f"; without {len(missing)} products of attention" if missing else "")
