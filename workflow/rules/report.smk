@@ -90,9 +90,9 @@ rule tables:
         "../../environment.yml"
     params:
         code=code("tables"),
+        folder=lambda w, output: os.path.dirname(output[0]),
     shell:
-        "python -m derainbench tables --config {input.config} --out $(dirname {output[0]})"
-        " > {log} 2>&1"
+        "python -m derainbench tables --config {input.config} --out {params.folder}" " > {log} 2>&1"
 
 
 rule figures:
@@ -120,9 +120,10 @@ rule figures:
         "../../environment.yml"
     params:
         code=code("figures"),
+        folder=lambda w, output: os.path.dirname(output[0]),
         images=lambda w: tested_images(),
     shell:
-        "python -m derainbench figures --config {input.config} --out $(dirname {output[0]})"
+        "python -m derainbench figures --config {input.config} --out {params.folder}"
         " > {log} 2>&1"
 
 
@@ -148,9 +149,10 @@ rule energy_figures:
         "../../environment.yml"
     params:
         code=code("energy-figures"),
+        folder=lambda w, output: os.path.dirname(output[0]),
     shell:
         "python -m derainbench energy-figures --config {input.config}"
-        " --out $(dirname {output[0]}) > {log} 2>&1"
+        " --out {params.folder} > {log} 2>&1"
 
 
 # Membrane potentials of a rain patch, and whether rain fires more, for every run of a spiking model.
@@ -253,7 +255,7 @@ rule page:
         "../../environment.yml"
     params:
         code=code("report"),
+        folder=lambda w, output: os.path.dirname(output[0]),
         images=lambda w: tested_images(),
     shell:
-        "python -m derainbench report --config {input.config} --out $(dirname {output[0]})"
-        " > {log} 2>&1"
+        "python -m derainbench report --config {input.config} --out {params.folder}" " > {log} 2>&1"
