@@ -14,8 +14,19 @@ _opened: set[str] = set()
 
 
 def _see(event: str, arguments: tuple) -> None:
-    if event == "open" and isinstance(arguments[0], str) and "/catalog/" in arguments[0]:
+    in_catalog = event == "open" and isinstance(arguments[0], str) and "/catalog/" in arguments[0]
+    if in_catalog and not _for_provenance():
         _opened.add(arguments[0])
+
+
+def _for_provenance() -> bool:
+    """Whether a file is read for the digest of all code that every provenance record has."""
+    frame = sys._getframe(2)
+    while frame:
+        if frame.f_code.co_name == "code_version":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _note(folder: str) -> None:
