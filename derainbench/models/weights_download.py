@@ -66,7 +66,7 @@ def fetch(
     """Brings a model's weight files to their places; those that are there are only checked.
 
     Args:
-        model: name; see :func:`derainbench.cards.card`.
+        model: name; see :func:`derainbench.catalog.model_cards.model_card`.
         root: files become ``root/FOLDER/FILE``.
         dataset: only those trained on this set.
         patience: with servers.
