@@ -11,7 +11,7 @@ import pytest
 
 from derainbench.audit.case import Verdict
 from derainbench.audit.verdicts import judge
-from derainbench.catalog.papers import read_paper
+from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config, parse
 from derainbench.models.construction import constructor_arguments
@@ -85,7 +85,7 @@ def at(scale: dict[str, Any], outcome: Outcome) -> Outcome:
 
 def judged(config: Config, claim: str) -> list[Verdict]:
     """The verdicts on one claim."""
-    return [v for v in judge(config, read_paper("esdnet")) if v.claim == claim]
+    return [v for v in judge(config, read_audited_paper("esdnet")) if v.claim == claim]
 
 
 def only(verdicts: list[Verdict]) -> Verdict:

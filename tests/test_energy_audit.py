@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from helpers import SMALL
 
+from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
-from derainbench.catalog.papers import read_paper
 from derainbench.catalog.scenarios import scenarios
 from derainbench.energy import sensitivity
 from derainbench.energy.accounts import Account
@@ -20,7 +20,7 @@ from derainbench.energy.structure import Structure, structure
 from derainbench.energy.work import Work
 from derainbench.report.tables.savings import over_seeds, saving_text
 
-PAPER = read_paper("esdnet")
+PAPER = read_audited_paper("esdnet")
 INT8 = "horowitz-45nm-int8"
 NOTHING = Work(**dict.fromkeys([f.name for f in dataclasses.fields(Work)], 0))
 

@@ -8,8 +8,9 @@ from helpers import one_line
 
 from derainbench.audit.verdicts import TESTS
 from derainbench.catalog import files, ledger
+from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.ledger import Ledger
-from derainbench.catalog.papers import ablated_parts, called, paper_names, read_paper
+from derainbench.catalog.papers import ablated_parts, called, paper_names
 from derainbench.catalog.verdicts import Outcome
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import check
@@ -41,7 +42,7 @@ def refused(**changes) -> str:
 
 
 def test_the_ledger_of_the_first_paper_names_every_known_claim():
-    paper = read_paper("esdnet")
+    paper = read_audited_paper("esdnet")
     assert {c.id for c in paper.ledger.claims} == {
         "energy-54", "params-0.165M", "comparable", "rain200h-psnr-main", "rain200h-psnr-ablation",
         "rain200h-30-against-29",
@@ -110,12 +111,12 @@ def test_ids_are_unique():
 def test_mistakes_in_a_paper_are_named(paper_of, claim, facts, message):
     name = paper_of([CLAIM | claim], **facts)
     with pytest.raises(BenchError) as error:
-        read_paper(name)
+        read_audited_paper(name)
     assert message in one_line(error.value) and "invented/paper.yaml" in str(error.value)
 
 
 def test_a_paper_needs_neither_artefacts_nor_a_counterpart(paper_of):
-    paper = read_paper(paper_of([CLAIM]))
+    paper = read_audited_paper(paper_of([CLAIM]))
     assert paper.networks == ("esdnet",)
     assert (paper.claimed_saving, paper.artefacts, paper.known_cells("table-1")) == (None, {}, [])
     assert paper_names() == ["esdnet", "invented"]
@@ -123,7 +124,7 @@ def test_a_paper_needs_neither_artefacts_nor_a_counterpart(paper_of):
 
 def test_an_unknown_paper_is_refused_with_a_suggestion():
     with pytest.raises(BenchError, match=r"unknown paper 'esdnot' \(did you mean 'esdnet'\?\)"):
-        read_paper("esdnot")
+        read_audited_paper("esdnot")
 
 
 def test_artefacts_are_called_as_papers_call_them():

@@ -9,7 +9,7 @@ from invented import results
 from second_paper import add_paper, add_results
 
 from derainbench.audit import verdicts
-from derainbench.catalog.papers import read_paper
+from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.report.figures import energy_figures, spike_figures
 from derainbench.report.figures.break_even import break_even_figure
 from derainbench.report.figures.style import style
@@ -57,12 +57,12 @@ def test_each_paper_is_plotted_against_its_own_claim_counterpart_and_baselines(b
     energies = read_scenarios(both, "energy")
     with style():
         first, second = (
-            legend(break_even_figure(energies, read_paper(name), {}, name))
+            legend(break_even_figure(energies, read_audited_paper(name), {}, name))
             for name in ("esdnet", "otter")
         )
     assert second == ["Otter-ANN", "RESCAN", "claimed: 30%"]
     assert first[0] == "ESDNet-ANN" and first[-1] == "claimed: 54%" and "Otter-ANN" not in first
-    otter = read_paper("otter")
+    otter = read_audited_paper("otter")
     silent = otter.ledger.model_copy(update={"claims": otter.ledger.claims[1:]})
     with style():
         figure = break_even_figure(
@@ -72,7 +72,7 @@ def test_each_paper_is_plotted_against_its_own_claim_counterpart_and_baselines(b
 
 
 def test_the_promised_figures_are_those_of_the_page(both):
-    papers_of_config = [read_paper(name) for name in both.paper_names]
+    papers_of_config = [read_audited_paper(name) for name in both.paper_names]
     shown = [*energy_figures.break_even_figures(both), *energy_figures.run_figures(both)]
     assert [f.name for f in shown] == expected.energy_figures(both, papers_of_config)
     shown = list(spike_figures.run_figures(both))

@@ -5,10 +5,10 @@ from helpers import read_json
 from judging import SCALES, SMALL, TRAIN, Results, at, judged, only
 
 from derainbench.audit.verdicts import judge, write
-from derainbench.catalog.papers import read_paper
+from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.verdicts import Outcome
 
-PAPER = read_paper("esdnet")
+PAPER = read_audited_paper("esdnet")
 
 
 @pytest.fixture

@@ -263,8 +263,6 @@ EDITS = [
         {"energy", "structure", "scenarios", "tables"},
         {"train", "evaluate"},
     ),
-    ("derainbench/catalog/costs.yaml", {"scenarios"}, {"energy", "structure", "crosscheck"}),
-    ("derainbench/catalog/operators.yaml", {"sensitivity", "energy"}, {"train", "spikes"}),
     (
         "derainbench/energy/comparison.py",
         {"scenarios", "sensitivity"},
@@ -273,14 +271,6 @@ EDITS = [
     ("derainbench/energy/estimators/folding.py", {"estimators"}, {"train", "energy"}),
     ("derainbench/energy/spikes/statistics.py", {"spikes", "spike_figures"}, {"train", "energy"}),
     ("derainbench/report/figures/spikes_by_depth.py", {"spike_figures"}, {"spikes", "tables"}),
-    (
-        "derainbench/catalog/papers/esdnet/claims.yaml",
-        {"audit", "tables"},
-        {"scenarios", "energy"},
-    ),
-    # A licence, say: what a run uses of a card or a recipe has not changed.
-    ("derainbench/catalog/papers/esdnet/models/esdnet.yaml", {"structure"}, {"train", "evaluate"}),
-    ("derainbench/catalog/papers/esdnet/recipes/esdnet.yaml", set(), {"train", "evaluate"}),
     ("derainbench/foundation/progress.py", set(), {"train", "evaluate", "page"}),
     ("derainbench/cli/options.py", set(), {"train", "evaluate", "page"}),
 ]
@@ -300,6 +290,75 @@ def test_an_edit_reruns_what_depends_on_it(checkout, edited, reruns, spares):
     assert not spares & plan
     if not reruns:
         assert plan == set()
+
+
+PAPER = "derainbench/catalog/papers/esdnet"
+ENTRIES = [
+    (
+        "derainbench/catalog/costs.yaml",
+        ("mac: 4.6", "mac: 4.7"),
+        {"scenarios"},
+        {"energy", "structure", "crosscheck"},
+    ),
+    (
+        "derainbench/catalog/operators.yaml",
+        ("add: 4, multiply: 3", "add: 4, multiply: 2"),
+        {"sensitivity", "energy"},
+        {"train", "spikes"},
+    ),
+    (
+        f"{PAPER}/claims.yaml",
+        ("tolerance: 0.02", "tolerance: 0.03"),
+        {"audit", "tables"},
+        {"scenarios", "structure", "energy"},
+    ),
+    # What a run uses of a card or a recipe has not changed: it sets its epochs itself.
+    (
+        f"{PAPER}/models/esdnet.yaml",
+        ("licence: none stated", "licence: MIT"),
+        {"structure"},
+        {"train", "evaluate"},
+    ),
+    (f"{PAPER}/recipes/esdnet.yaml", ("epochs: 1000", "epochs: 900"), set(), {"train", "evaluate"}),
+    (
+        f"{PAPER}/recipes/esdnet.yaml",
+        ("weight_decay: 0.01", "weight_decay: 0.02"),
+        {"train", "evaluate"},
+        {"synthesise"},
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("edited", "change", "reruns", "spares"), ENTRIES, ids=[f"{e[0]}-{e[1][1]}" for e in ENTRIES]
+)
+def test_another_entry_of_the_catalogue_reruns_what_reads_it(
+    checkout, edited, change, reruns, spares
+):
+    file = checkout / edited
+    before = file.read_text()
+    try:
+        file.write_text(before.replace(*change, 1))
+        assert file.read_text() != before
+        plan = planned(checkout)
+    finally:
+        file.write_text(before)
+    assert reruns <= plan
+    assert not spares & plan
+
+
+@pytest.mark.slow
+def test_comments_in_the_catalogue_rerun_nothing(checkout):
+    files = list((checkout / "derainbench/catalog").rglob("*.yaml"))
+    before = {file: file.read_text() for file in files}
+    try:
+        for file, text in before.items():
+            file.write_text(f"# A remark.\n{text}")
+        assert planned(checkout) == set()
+    finally:
+        for file, text in before.items():
+            file.write_text(text)
 
 
 def numbers(results: Path) -> dict[str, bytes]:
@@ -369,7 +428,7 @@ def test_images_of_a_users_folder_decide_what_runs(checkout, tmp_path, change):
     }
     (checkout / "config" / f"{name}.yaml").write_text(yaml.safe_dump(config))
     scores = f"results/{name}/scores/tiny/official/mine/per_image.csv"
-    arguments = ("--configfile", f"config/{name}.yaml", scores, f"results/{name}/leaks/leaks.json")
+    arguments = (scores, f"results/{name}/leaks/leaks.json", "--configfile", f"config/{name}.yaml")
     done = snakemake(checkout, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     first, image = (checkout / scores).read_bytes(), data / "mine/test/input"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.ledger import Claim
 from derainbench.catalog.model_cards import known_model, model_card
-from derainbench.catalog.papers import Paper
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.runs import Run
 from derainbench.config.schema import Config
@@ -52,7 +52,7 @@ class Case:
     """A claim with all that its test may look at."""
 
     claim: Claim
-    paper: Paper
+    paper: AuditedPaper
     config: Config
 
     @property

@@ -12,9 +12,9 @@ import pandas as pd
 from derainbench.audit.case import as_published
 from derainbench.audit.method_comparisons import means_per_seed, run_names, score_cells
 from derainbench.catalog import ledger, published
+from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.dataset_entries import dataset_entry
 from derainbench.catalog.model_cards import known_model
-from derainbench.catalog.papers import read_paper
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
 from derainbench.metrics.protocols import PROTOCOL_NAMES
@@ -102,7 +102,7 @@ def _published(config: Config) -> Iterator[PublishedScore]:
         names = (row["method"],)
         facts = {c: row[c] for c in ("dataset", "protocol", "psnr", "kind", "source")}
         yield PublishedScore(**facts, margin=MARGIN_DB, column="title", names=names)
-    for paper in map(read_paper, config.paper_names):
+    for paper in map(read_audited_paper, config.paper_names):
         full_size = {
             entry.run
             for entry in run_variants(config)

@@ -23,8 +23,8 @@ from derainbench.audit.claim_tests.structure import (
     parameters,
     schedule,
 )
+from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.catalog.ledger import KINDS, PUBLISHED, TRAINED, TestName
-from derainbench.catalog.papers import Paper, read_paper
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
@@ -48,7 +48,7 @@ TESTS: dict[TestName, Test] = {
 }
 
 
-def judge(config: Config, paper: Paper) -> list[Verdict]:
+def judge(config: Config, paper: AuditedPaper) -> list[Verdict]:
     """The verdicts on every claim of a paper's ledger that a configuration's results allow."""
     verdicts: list[Verdict] = []
     for claim in paper.ledger.all():
@@ -71,7 +71,7 @@ def _judged(case: Case) -> list[Verdict]:
     return verdicts or [case.verdict(Outcome.NOT_TESTABLE, nothing)]
 
 
-def table(paper: Paper, verdicts: list[Verdict]) -> pd.DataFrame:
+def table(paper: AuditedPaper, verdicts: list[Verdict]) -> pd.DataFrame:
     """One row per verdict, with its claim's wording, source and published value."""
     claims = {claim.id: claim for claim in paper.ledger.all()}
     rows = []
@@ -111,7 +111,7 @@ def write(config: Config, out: Path, names: list[str] | None = None) -> pd.DataF
         BenchError: for an unknown paper or a mistake in a ledger.
     """
     tables, content = [], []
-    for paper in map(read_paper, names or config.paper_names):
+    for paper in map(read_audited_paper, names or config.paper_names):
         verdicts = judge(config, paper)
         tables.append(table(paper, verdicts))
         content.append(

@@ -2,25 +2,25 @@
 
 - ``paper.yaml``: its network and the networks it is held against, its tables and figures, the cells
   that are known (:class:`Paper`);
-- ``claims.yaml``: what it claims (:class:`~derainbench.catalog.ledger.Ledger`);
+- ``claims.yaml``: what it claims, read together with it by
+  :mod:`derainbench.catalog.audited_papers` alone: networks and energies do not depend on that;
 - ``models/``, ``recipes/``: cards of its networks, and how they are trained;
 - ``published.csv``, ``points.csv``: its published scores and points.
 """
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from derainbench.catalog.files import matching, read_yaml
-from derainbench.catalog.ledger import Claim, Ledger
 from derainbench.catalog.model_cards import known_model
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import Strict, check
 from derainbench.foundation.suggestions import did_you_mean
 
-CATALOG_FILES = ("papers/*/paper.yaml", "papers/*/claims.yaml")
+CATALOG_FILES = ("papers/*/paper.yaml",)
 # What can be made of a table or figure of a paper; see report/paper/.
 TableKind = Literal["scores", "real-rain", "costs", "ablation"]
 FigureKind = Literal["pareto", "patch", "architecture", "restored", "photographs"]
@@ -74,7 +74,6 @@ class Paper(Strict):
         missing: why cells are empty that the paper prints.
         artefacts: its tables and figures, by names such as "table-1".
         cells: those that are known.
-        ledger: its claims.
     """
 
     name: str
@@ -85,7 +84,6 @@ class Paper(Strict):
     missing: str = "not transcribed"
     artefacts: dict[str, Artefact] = Field({}, validate_default=True)
     cells: tuple[Cell, ...] = ()
-    ledger: Ledger
 
     @field_validator("network", "counterpart", "baselines")
     @classmethod
@@ -107,38 +105,19 @@ class Paper(Strict):
         return artefacts
 
     @model_validator(mode="after")
-    def _agrees(self) -> Paper:
-        claims = {claim.id for claim in self.ledger.all()}
+    def _cells_have_artefacts(self) -> Paper:
         for cell in self.cells:
-            if cell.claim not in claims:
-                raise ValueError(
-                    f"cells: no claim '{cell.claim}'{did_you_mean(cell.claim, claims)}"
-                )
             if cell.artefact not in self.artefacts:
                 raise ValueError(
                     f"cells: no artefact '{cell.artefact}'"
                     f"{did_you_mean(cell.artefact, self.artefacts)}"
                 )
-        for claim in self.ledger.all():
-            if claim.test == "analog-ratio" and not self.counterpart:
-                raise ValueError(f"claim '{claim.id}': test 'analog-ratio' needs 'counterpart'")
         return self
-
-    @property
-    def claimed_saving(self) -> float | None:
-        """The share of energy that the paper claims to save, if it claims one."""
-        savings = (c.published for c in self.ledger.claims if c.test == "energy-saving")
-        return next(savings, None)
 
     @property
     def networks(self) -> tuple[str, ...]:
         """Its network, and that one's ANN counterpart if there is one."""
         return (self.network, self.counterpart) if self.counterpart else (self.network,)
-
-    def known_cells(self, artefact: str) -> list[tuple[Cell, Claim]]:
-        """The known cells of a table, with the claims that state them."""
-        claims = {claim.id: claim for claim in self.ledger.all()}
-        return [(c, claims[c.claim]) for c in self.cells if c.artefact == artefact]
 
     def artefacts_of_kind(self, kind: str) -> dict[str, Artefact]:
         """Its tables or figures of one kind, by name."""
@@ -168,13 +147,23 @@ def paper_names() -> list[str]:
 
 
 def read_paper(name: str) -> Paper:
-    """A paper by the name of its folder.
+    """A paper by the name of its folder, its claims apart.
 
     Raises:
-        BenchError: for an unknown paper, or a mistake in its files, in one line.
+        BenchError: for an unknown paper, or a mistake in its file, in one line.
+    """
+    return check(Paper, described(name), f"{name}/paper.yaml")
+
+
+def described(name: str) -> dict[str, Any]:
+    """What a paper's ``paper.yaml`` holds, unchecked, and the paper's name.
+
+    Raises:
+        BenchError: for an unknown paper, or a file that is not a YAML mapping, in one line.
     """
     if name not in paper_names():
         raise BenchError(f"unknown paper '{name}'{did_you_mean(name, paper_names())}")
-    ledger = check(Ledger, read_yaml(f"papers/{name}/claims.yaml"), f"{name}/claims.yaml")
-    values = read_yaml(f"papers/{name}/paper.yaml") | {"name": name, "ledger": ledger}
-    return check(Paper, values, f"{name}/paper.yaml")
+    values = read_yaml(f"papers/{name}/paper.yaml")
+    if not isinstance(values, dict):
+        raise BenchError(f"{name}/paper.yaml: keys and values expected")
+    return {**values, "name": name}

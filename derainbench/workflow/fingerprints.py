@@ -21,7 +21,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from derainbench.catalog import model_cards, recipes
-from derainbench.catalog.files import CATALOG, matching
+from derainbench.catalog.files import CATALOG, matching, read_yaml
 from derainbench.catalog.model_cards import all_cards, model_card
 from derainbench.foundation.source_graph import (
     catalog_patterns,
@@ -159,4 +159,7 @@ def _is_ours(file: Path) -> bool:
 
 @functools.cache
 def _file_digest(file: Path, _modified: int) -> str:
+    """Of a file of the catalogue by what it says: comments and layout of YAML are left out."""
+    if file.suffix == ".yaml":
+        return _digest_of_values(read_yaml(file))
     return hashlib.sha256(file.read_bytes()).hexdigest()

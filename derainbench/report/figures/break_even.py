@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from derainbench.catalog.papers import Paper
+from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.scenarios import scenarios
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
@@ -30,7 +30,7 @@ LOWEST = -1.5  # saving that is shown
 
 
 def break_even_figure(
-    energies: pd.DataFrame, paper: Paper, measured: dict[str, float], title: str
+    energies: pd.DataFrame, paper: AuditedPaper, measured: dict[str, float], title: str
 ) -> Figure:
     """Saving of a paper's full-size network against its counterpart and baselines.
 
@@ -79,7 +79,10 @@ def break_even_figure(
 
 
 def _scenario(
-    axes: Axes, by_model: dict[str, dict[str, float | str]], paper: Paper, compared: list[str]
+    axes: Axes,
+    by_model: dict[str, dict[str, float | str]],
+    paper: AuditedPaper,
+    compared: list[str],
 ) -> None:
     """One line per network that it is held against, and the saving that the paper claims."""
     network = by_model[paper.network]

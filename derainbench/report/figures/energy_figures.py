@@ -7,9 +7,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.catalog.costs import DEFAULT_COSTS
 from derainbench.catalog.model_cards import known_model, model_card
-from derainbench.catalog.papers import Paper, read_paper
 from derainbench.config.schema import Config
 from derainbench.energy.blocks import energy_by_block
 from derainbench.energy.records import TABLE_SIZE
@@ -91,7 +91,7 @@ def _figures_of_runs(config: Config) -> Iterator[tuple[str, Figure]]:
 
 def _figures_of_papers(config: Config) -> Iterator[tuple[str, Figure]]:
     energies = read_scenarios(config, "energy")
-    for paper in map(read_paper, config.paper_names):
+    for paper in map(read_audited_paper, config.paper_names):
         network, size = model_card(paper.network).title, f"{TABLE_SIZE}x{TABLE_SIZE}"
         title = f"{network} at full size, one {size} image, from the structure; {DEFAULT_COSTS}"
         rates = _measured_rates(config, paper)
@@ -101,11 +101,11 @@ def _figures_of_papers(config: Config) -> Iterator[tuple[str, Figure]]:
         )
 
 
-def _break_even_name(paper: Paper) -> str:
+def _break_even_name(paper: AuditedPaper) -> str:
     return f"break-even-{paper.name}"
 
 
-def _measured_rates(config: Config, paper: Paper) -> dict[str, float]:
+def _measured_rates(config: Config, paper: AuditedPaper) -> dict[str, float]:
     """Firing rates of the first variant of every run of a paper's network, by title."""
     rates = {}
     for entry in spiking_variants(config):
@@ -117,7 +117,7 @@ def _measured_rates(config: Config, paper: Paper) -> dict[str, float]:
 
 def break_even_figures(config: Config) -> Iterator[PageFigure]:
     """What the page says of the figures that show saving by firing rate: one per paper."""
-    for paper in map(read_paper, config.paper_names):
+    for paper in map(read_audited_paper, config.paper_names):
         network = model_card(paper.network).title
         title = f"{network}: energy saved against firing rate"
         inputs = ("scenarios/energy.csv",)

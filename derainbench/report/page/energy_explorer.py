@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
 from derainbench.catalog.model_cards import model_card, model_names
-from derainbench.catalog.papers import read_paper
 from derainbench.config.schema import Config
 from derainbench.energy.comparison import OPTIONS
 from derainbench.foundation.frames import records
@@ -38,7 +38,7 @@ def energy(config: Config) -> dict[str, Any]:
     """
     table, saved = read_scenarios(config, "energy"), read_scenarios(config, "savings")
     weights = {f"{e.run}/{e.variant}": e.weights for e in run_variants(config)}
-    papers = map(read_paper, config.paper_names)
+    papers = map(read_audited_paper, config.paper_names)
     claimed = {paper.network: paper.claimed_saving for paper in papers}
     networks = []
     for (source, name), savings in saved.groupby(["source", "name"], sort=False):

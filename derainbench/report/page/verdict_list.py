@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from derainbench.catalog import ledger
+from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.ledger import TestName
 from derainbench.catalog.model_cards import model_card
-from derainbench.catalog.papers import read_paper
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.results.layout import layout_of
@@ -99,7 +99,7 @@ def paper_verdicts(config: Config) -> list[PaperVerdicts]:
 
 
 def _of_paper(judged: dict[str, Any]) -> PaperVerdicts:
-    paper = read_paper(judged["paper"])
+    paper = read_audited_paper(judged["paper"])
     findings = {claim.id for claim in paper.ledger.findings}
     parted = {
         "Claims of the paper and its users": [

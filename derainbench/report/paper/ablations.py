@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.model_cards import known_model
-from derainbench.catalog.papers import Paper
 from derainbench.config.runs import Ablation
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty
@@ -33,7 +33,7 @@ from derainbench.statistics.significance import holm, seeds_p
 EMPTY = float("nan")
 
 
-def ablation(config: Config, paper: Paper, artefact: str) -> Table:
+def ablation(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     """The unchanged network first, then every run that changes one of the table's parts.
 
     Raises:
@@ -109,13 +109,13 @@ class _Measured:
     """
 
     config: Config
-    paper: Paper
+    paper: AuditedPaper
     artefact: str
     scores: pd.DataFrame
     accounts: pd.DataFrame
 
 
-def _rows(config: Config, paper: Paper, artefact: str) -> Iterator[dict[str, Any]]:
+def _rows(config: Config, paper: AuditedPaper, artefact: str) -> Iterator[dict[str, Any]]:
     parts = paper.artefacts[artefact].parts
     varied: dict[str, Ablation] = {
         run: spec.ablation

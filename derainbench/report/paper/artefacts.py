@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from derainbench.catalog.papers import Paper, read_paper
+from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
@@ -30,12 +30,12 @@ from derainbench.results.architecture import read_architecture
 
 # Builders take a configuration, a paper and the name of its table or figure. A figure is one, or
 # the files of one that another stage drew, without their suffixes; its caption comes with it.
-TableBuilder = Callable[[Config, Paper, str], Table]
-FigureBuilder = Callable[[Config, Paper, str], tuple[Figure | Path, str]]
+TableBuilder = Callable[[Config, AuditedPaper, str], Table]
+FigureBuilder = Callable[[Config, AuditedPaper, str], tuple[Figure | Path, str]]
 DPI = 160
 
 
-def the_architecture(config: Config, paper: Paper, artefact: str) -> tuple[Figure, str]:
+def the_architecture(config: Config, paper: AuditedPaper, artefact: str) -> tuple[Figure, str]:
     """The paper's network at full size, and its caption.
 
     Raises:
@@ -67,14 +67,14 @@ FIGURES: dict[str, FigureBuilder] = {
 STRUCTURE_ALONE = ("architecture",)  # is no smoke, in whatever configuration
 
 
-def tables(config: Config, paper: Paper) -> list[Table]:
+def tables(config: Config, paper: AuditedPaper) -> list[Table]:
     """A paper's tables that the files at hand allow; ``paper.json`` says why others are missing."""
     made = (_made(config, paper, name) for name in paper.artefacts)
     return [table for table in made if isinstance(table, Table)]
 
 
 def _made(
-    config: Config, paper: Paper, artefact: str
+    config: Config, paper: AuditedPaper, artefact: str
 ) -> Table | tuple[Figure | Path, str] | BenchError:
     """What a table or figure is, or why there is none."""
     kind = paper.artefacts[artefact].kind
@@ -92,12 +92,12 @@ def write(config: Config, out: Path) -> dict[str, str]:
     """
     missing: dict[str, str] = {}
     for name in config.paper_names:
-        reasons = write_paper(config, read_paper(name), out / name)
+        reasons = write_paper(config, read_audited_paper(name), out / name)
         missing |= {f"{name}/{artefact}": reason for artefact, reason in reasons.items()}
     return missing
 
 
-def write_paper(config: Config, paper: Paper, out: Path) -> dict[str, str]:
+def write_paper(config: Config, paper: AuditedPaper, out: Path) -> dict[str, str]:
     """Writes every table and figure of a paper that can be made, and ``paper.json`` about all.
 
     ``paper.json`` holds, for each by its name, the title, the files and the caption, or the reason

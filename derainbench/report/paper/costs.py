@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
 from derainbench.catalog.model_cards import known_model
-from derainbench.catalog.papers import Paper
 from derainbench.catalog.scenarios import scenarios
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
@@ -38,12 +38,12 @@ class _Published:
         saving: the share of energy saved.
     """
 
-    paper: Paper
+    paper: AuditedPaper
     parameters: float | None
     saving: float | None
 
 
-def costs(config: Config, paper: Paper, artefact: str) -> Table:
+def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     """Every network at full size, then every run with its saving against the ANN counterpart.
 
     Raises:

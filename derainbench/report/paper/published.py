@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from derainbench.catalog import published
+from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.ledger import Claim
 from derainbench.catalog.model_cards import known_model, model_card
-from derainbench.catalog.papers import Paper
 from derainbench.config.schema import Config
 from derainbench.results.runs import RunVariant
 
@@ -22,7 +22,7 @@ def source_text(claim: Claim) -> str:
     return claim.source if claim.source.startswith(kind) else f"{kind}: {claim.source}"
 
 
-def published_scores(paper: Paper, artefact: str) -> pd.DataFrame:
+def published_scores(paper: AuditedPaper, artefact: str) -> pd.DataFrame:
     """Published scores of all methods, those known to stand in a paper's own table first.
 
     Args:
@@ -51,7 +51,7 @@ def published_scores(paper: Paper, artefact: str) -> pd.DataFrame:
     return table.reset_index(drop=True).assign(third_party=table["kind"].to_numpy() == THIRD_PARTY)
 
 
-def published_method(paper: Paper, entry: RunVariant) -> str | None:
+def published_method(paper: AuditedPaper, entry: RunVariant) -> str | None:
     """The published method that a run stands for; none if it is a variant of its own.
 
     A run bears the name of its model, or that under which its scores were published, only if it is

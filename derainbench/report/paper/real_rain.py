@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from derainbench.catalog.papers import Paper
+from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
 from derainbench.metrics.no_reference import METRICS
@@ -26,7 +26,7 @@ from derainbench.results.runs import run_variants
 EMPTY = float("nan")
 
 
-def real_rain(config: Config, paper: Paper, artefact: str) -> Table:
+def real_rain(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     """No-reference scores on photographs of real rain; lower is better.
 
     Raises:
@@ -77,7 +77,9 @@ def real_rain(config: Config, paper: Paper, artefact: str) -> Table:
     return artefact_table(config, paper, artefact, caption, pd.DataFrame(rows), view)
 
 
-def _row(config: Config, paper: Paper, row: dict[str, Any], *, in_paper: bool) -> dict[str, Any]:
+def _row(
+    config: Config, paper: AuditedPaper, row: dict[str, Any], *, in_paper: bool
+) -> dict[str, Any]:
     prefix = OWN_COLUMNS[config.label]
     return {
         "configuration": config.name,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.dataset_entries import dataset_entries
-from derainbench.catalog.papers import Paper
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
 from derainbench.metrics.protocols import PROTOCOL_NAMES
@@ -39,7 +39,7 @@ SECOND_HAND = (
 EMPTY = float("nan")
 
 
-def scores(config: Config, paper: Paper, artefact: str) -> Table:
+def scores(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     """PSNR and SSIM of the paper's network and every other method, published and here."""
     rows = list(_rows(config, paper, artefact))
     prefix, heading = OWN_COLUMNS[config.label], OWN_HEADINGS[config.label]
@@ -120,7 +120,7 @@ class _Known:
         scores: from :func:`published_scores`.
     """
 
-    paper: Paper
+    paper: AuditedPaper
     sets: tuple[str, ...]
     scores: pd.DataFrame
 
@@ -136,7 +136,7 @@ class _Known:
         return "not a published network" if in_paper else "nothing published on this set"
 
 
-def _rows(config: Config, paper: Paper, artefact: str) -> Iterator[dict[str, Any]]:
+def _rows(config: Config, paper: AuditedPaper, artefact: str) -> Iterator[dict[str, Any]]:
     """A row per data set, method, run of it and published score of it."""
     here, per_image = _reproduced(config, paper), read_scores(config)
     sets = paper.artefacts[artefact].sets
@@ -158,7 +158,7 @@ def _records_or_none(table: pd.DataFrame) -> Sequence[dict[str, Any] | None]:
     return records(table) if len(table) else [None]
 
 
-def _reproduced(config: Config, paper: Paper) -> pd.DataFrame:
+def _reproduced(config: Config, paper: AuditedPaper) -> pd.DataFrame:
     """The means of the table of qualities without the rainy input, by published name."""
     frame = quality(config).frame
     frame = frame[frame["title"] != RAINY]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.catalog.model_cards import known_model, model_card
-from derainbench.catalog.papers import Paper, read_paper
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.energy.records import ATTENTION, SPIKES
@@ -36,7 +36,7 @@ def papers(config: Config) -> Table:
     Raises:
         BenchError: if the structure has not been counted, or nothing has been judged.
     """
-    rows = [row for name in config.paper_names for row in _rows(config, read_paper(name))]
+    rows = [row for name in config.paper_names for row in _rows(config, read_audited_paper(name))]
     prefix = OWN_COLUMNS[config.label]
     frame = pd.DataFrame(rows, columns=_columns(prefix))
     heading = f"PSNR (dB), {OWN_HEADINGS[config.label].lower()}"
@@ -109,7 +109,7 @@ def _claims(verdicts: pd.DataFrame) -> dict[str, int]:
     return {_claims_column(word): counts[word] for word in (*Outcome, SEVERAL)}
 
 
-def _rows(config: Config, paper: Paper) -> Iterator[dict[str, Any]]:
+def _rows(config: Config, paper: AuditedPaper) -> Iterator[dict[str, Any]]:
     """The paper's network and its counterpart, a row per run, or one without a run."""
     layout = layout_of(config)
     models = read_table(layout.models).set_index("model")
