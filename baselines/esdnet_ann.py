@@ -1,4 +1,4 @@
-"""The ANN twin of ESDNet: the rival that isolates what spiking itself costs or saves."""
+"""The ANN counterpart of ESDNet: the baseline that isolates what spiking itself costs or saves."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 from study_tables import (
     COSTS,
+    COUNTERPART,
     LONGER,
     OWN,
-    TWIN,
     Study,
     ablation_table,
     quality_table,
@@ -40,14 +40,14 @@ def document(results: Path = RESULTS) -> str:
     """The page, as Markdown."""
     study = Study(results)
     short, long = study.training(OWN), study.training(LONGER[OWN])
-    own, twin = study.score(OWN, "psnr"), study.score(TWIN, "psnr")
+    own, counterpart = study.score(OWN, "psnr"), study.score(COUNTERPART, "psnr")
     models = pd.read_csv(study.files.models).set_index("model")
     full = int(models["parameters"]["esdnet"])
     small = study.table("complexity").set_index("method").loc[own["method"]]
     images = study.paired.loc[study.paired["dataset"] == study.dataset, "images"].iloc[0]
     leaks = study.table("selection")
-    to_twin = study.difference(OWN, TWIN)
-    long_to_twin = study.difference(LONGER[OWN], LONGER[TWIN])
+    to_counterpart = study.difference(OWN, COUNTERPART)
+    long_to_counterpart = study.difference(LONGER[OWN], LONGER[COUNTERPART])
     gains = {run: study.difference(LONGER[run], run)["difference"] for run in LONGER}
     ranked = {
         budget: sorted(runs, key=lambda run: -study.score(run, "psnr")["mean"])
@@ -74,7 +74,7 @@ intervals over images.
 
 ## What was run
 
-A small ESDNet ({small["parameters"]:,} parameters, where the paper's has {full:,}), its ANN twin
+A small ESDNet ({small["parameters"]:,} parameters, where the paper's has {full:,}), its ANN counterpart
 (the same layers, ReLU in place of spiking neurons, one time step), and small RESCAN and NAFNet. All
 by one recipe, that of ESDNet's authors (AdamW, 64x64 crops, 1 - SSIM as the loss, the rate falling
 along a cosine to the last epoch), batches of {short["recipe"]["batch_size"]}, on
@@ -89,8 +89,8 @@ those. Twice: {short["epochs"]} epochs with {short["seeds"]}, and {long["epochs"
 
 {quality_table(study)}
 
-- Against its twin, ESDNet-small is {than(to_twin)} after {short["epochs"]} epochs, seeds averaged,
-  and {than(long_to_twin)} after {long["epochs"]}.
+- Against its counterpart, ESDNet-small is {than(to_counterpart)} after {short["epochs"]} epochs, seeds averaged,
+  and {than(long_to_counterpart)} after {long["epochs"]}.
 - {long["epochs"]} epochs change the scores of {short["epochs"]} by {min(gains.values()):+.1f} to
   {max(gains.values()):+.1f} dB, and the order of the four networks {"stays" if kept_order else "changes"}: the
   length of training is part of every score here.
@@ -102,7 +102,7 @@ those. Twice: {short["epochs"]} epochs with {short["seeds"]}, and {long["epochs"
 
 Sample standard deviations over {own["n"]} seeds lie between {min(deviations):.2f} and
 {max(deviations):.2f} dB; ESDNet-small's means range from {own["minimum"]:.2f} to
-{own["maximum"]:.2f} dB, its twin's from {twin["minimum"]:.2f} to {twin["maximum"]:.2f} dB. What the
+{own["maximum"]:.2f} dB, its counterpart's from {counterpart["minimum"]:.2f} to {counterpart["maximum"]:.2f} dB. What the
 seed alone can do, a difference between two single runs does not prove of networks.
 
 ### What choosing the epoch on the test images is worth
@@ -115,7 +115,7 @@ A run of 1000 epochs that is scored after each has more to choose from.
 
 ### Energy at the measured firing rates
 
-ESDNet-small against its twin, energy per image under the four scenarios of
+ESDNet-small against its counterpart, energy per image under the four scenarios of
 [energy.md](energy.md), {COSTS}:
 
 {savings_table(study)}

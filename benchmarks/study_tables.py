@@ -12,7 +12,7 @@ import pandas as pd
 from derainbench.foundation.frames import records
 from derainbench.results.layout import Layout
 
-OWN, TWIN = "esdnet-12", "esdnet-ann-12"
+OWN, COUNTERPART = "esdnet-12", "esdnet-ann-12"
 LONGER = {  # the same network under the longer budget
     "esdnet-12": "esdnet-small",
     "esdnet-ann-12": "esdnet-ann-small",
@@ -79,16 +79,16 @@ class Study:
         turned = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
         return pd.Series({**row, **turned, "verdict": verdict})
 
-    def saving(self, run: str, rival: str) -> dict[str, pd.DataFrame]:
-        """Rows of the savings by scenario: one per seed of the run and of the rival."""
+    def saving(self, run: str, baseline: str) -> dict[str, pd.DataFrame]:
+        """Rows of the savings by scenario: one per seed of the run and of the baseline."""
         table = pd.read_csv(self.files.scenarios / "savings.csv")
         table = table[
             (table["costs"] == COSTS)
             & ~table["reuse"]
             & ~table["zero_skipping"]
-            & table["rival_bits"].isna()
+            & table["baseline_bits"].isna()
             & (table["name"].str.partition("/")[0] == run)
-            & (table["rival"].str.partition("/")[0] == rival)
+            & (table["baseline"].str.partition("/")[0] == baseline)
         ]
         return {str(scenario): rows for scenario, rows in table.groupby("scenario")}
 
@@ -161,8 +161,8 @@ def rain_table(study: Study) -> str:
             found.append(
                 {
                     "Network": f"{study.training(run)['epochs']} epochs, seed {seed}",
-                    "Rain": f"{whole['rate']:.4f}",
-                    "The same places, clean": f"{whole['rate_other']:.4f}",
+                    "Rain": f"{whole['firing_rate']:.4f}",
+                    "The same places, clean": f"{whole['firing_rate_other']:.4f}",
                     "Difference": f"{whole['difference']:+.4f} "
                     f"[{whole['low']:+.4f}, {whole['high']:+.4f}]",
                     "Layers: higher / lower / undecided": f"{depths['higher']} / {depths['lower']} "
@@ -180,9 +180,9 @@ def rain_table(study: Study) -> str:
 
 def savings_table(study: Study) -> str:
     rows = []
-    for run, rival in ((OWN, TWIN), (LONGER[OWN], LONGER[TWIN])):
-        found = study.saving(run, rival)
-        rates = pd.concat(found.values())["rate"]
+    for run, baseline in ((OWN, COUNTERPART), (LONGER[OWN], LONGER[COUNTERPART])):
+        found = study.saving(run, baseline)
+        rates = pd.concat(found.values())["firing_rate"]
         rows.append(
             {
                 "Training": f"{study.training(run)['epochs']} epochs",
@@ -261,8 +261,8 @@ def same_start(study: Study) -> str:
 def sign_of_savings(study: Study) -> str:
     """Whether it is the scenario or the run that decides which network is cheaper."""
     cheaper: dict[str, set[bool]] = defaultdict(set)
-    for run, rival in ((OWN, TWIN), (LONGER[OWN], LONGER[TWIN])):
-        for scenario, rows in study.saving(run, rival).items():
+    for run, baseline in ((OWN, COUNTERPART), (LONGER[OWN], LONGER[COUNTERPART])):
+        for scenario, rows in study.saving(run, baseline).items():
             cheaper[scenario].update(rows["saving"] > 0)
     if any(len(answers) > 1 for answers in cheaper.values()):
         return "Which network is cheaper depends on the run."

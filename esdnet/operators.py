@@ -1,6 +1,6 @@
 """What a block needs to know about the kind of network it is part of.
 
-ESDNet and its ANN twin share one topology (:mod:`esdnet.blocks`). They differ in two operators
+ESDNet and its ANN counterpart share one topology (:mod:`esdnet.blocks`). They differ in two operators
 only: the activation in front of a convolution and the normalisation behind it.
 """
 
@@ -70,7 +70,7 @@ class SpikingOperators:
 
 
 class AnalogOperators:
-    """ReLU and ordinary batch norm: what the ANN twin has where ESDNet has LIF and tdBN."""
+    """ReLU and ordinary batch norm: what the ANN counterpart has where ESDNet has LIF and tdBN."""
 
     def activation(self) -> nn.Module:
         return nn.ReLU()

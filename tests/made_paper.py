@@ -112,7 +112,12 @@ def scenario_files() -> None:
     energies = pd.DataFrame([e | common | {"scenario": s} for e in energies for s in "abcd"])
     write(Path("results/made/scenarios/energy.csv"), energies)
     savings = [
-        {"source": "measured", "name": f"esdnet/seed-{s}", "rival": baseline, "rival_bits": bits}
+        {
+            "source": "measured",
+            "name": f"esdnet/seed-{s}",
+            "baseline": baseline,
+            "baseline_bits": bits,
+        }
         | common
         | {"scenario": "b", "saving": saving}
         for s, saving in zip(SEEDS, (-0.2, -0.3), strict=True)

@@ -56,7 +56,7 @@ def add_paper(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for model, name in NAMES.items():
         card = yaml.safe_load((catalog / f"papers/esdnet/models/{model}.yaml").read_text())
         card |= {"name": name, "title": TITLES[model], "origin": f"River et al., {name}"}
-        card |= {"twin_of": "otter"} if "twin_of" in card else {}
+        card |= {"counterpart_of": "otter"} if "counterpart_of" in card else {}
         (folder / "models" / f"{name}.yaml").write_text(yaml.safe_dump(card))
     monkeypatch.setattr(files, "CATALOG", catalog)
 
@@ -85,11 +85,11 @@ def _again(file: Path) -> None:
     rows = table[table["model"].isin(NAMES)].copy()
     if "source" in rows:  # only the network itself has a run
         rows = rows[(rows["source"] == "structure") | (rows["model"] == "esdnet")]
-    if "rival" in rows:
-        known = rows["rival"].isin(["esdnet-ann", "rescan"])
+    if "baseline" in rows:
+        known = rows["baseline"].isin(["esdnet-ann", "rescan"])
         rows = rows[(rows["source"] == "measured") | known]
-    for column in {"model", "name", "rival"} & set(rows):
+    for column in {"model", "name", "baseline"} & set(rows):
         rows[column] = rows[column].replace(NAMES).replace({"esdnet/": "otter/"}, regex=True)
-    for column in {"title", "rival_title"} & set(rows):
+    for column in {"title", "baseline_title"} & set(rows):
         rows[column] = rows[column].replace({"ESDNet": "Otter"}, regex=True)
     pd.concat([table, rows]).to_csv(file, index=False)

@@ -50,7 +50,7 @@ def test_a_structure_has_columns_and_kinds_of_input():
     assert (first["input"], first["constant"], first["steps"]) == (ANALOG, True, 2)
     kinds = found.layers.set_index("layer")["input"]
     assert kinds["encoder_level1.0.residual.1"] == SPIKES
-    assert found.layers["effective"].isna().all()
+    assert found.layers["effective_operations"].isna().all()
     ann = structure("prn_r", {"recurrent_iter": 1}, size=32).layers
     assert set(ann["input"]) == {UNMEASURED} and not ann["constant"].any()
 
@@ -78,7 +78,7 @@ def test_a_size_that_a_model_does_not_take_is_refused():
 
 
 def table(*rows: tuple) -> pd.DataFrame:
-    columns = ["role", "input", "macs", "reach", "effective", "output_elements"]
+    columns = ["role", "input", "macs", "reach", "effective_operations", "output_elements"]
     return pd.DataFrame(rows, columns=columns).assign(
         steps=2, constant=False, input_elements=0, weights=0
     )
@@ -101,7 +101,7 @@ def test_a_summary_by_hand():
         {
             "macs_dense": 4570,
             "macs_analog": 1000,
-            "macs_analog_nonzero": 800,
+            "macs_effective": 800,
             "macs_attention": 70,
             "sops": 500,
             "firing_rate": 500 / 3000,
@@ -115,7 +115,7 @@ def test_a_summary_by_hand():
 def test_an_ordinary_network_has_no_spikes():
     layers = table(("layer", ANALOG, 1000, 900, 700, 60), ("layer", SILENT, 500, 500, 0, 30))
     found = image_totals(layers, others(("activation", 30)), spiking=False)
-    assert (found["macs_analog"], found["macs_analog_nonzero"], found["sops"]) == (1500, 700, 0)
+    assert (found["macs_analog"], found["macs_effective"], found["sops"]) == (1500, 700, 0)
     assert math.isnan(found["firing_rate"])
 
 
@@ -154,7 +154,7 @@ def test_measuring_writes_every_layer_of_every_image(measured, tmp_path):
     assert layers.groupby("image")["macs"].sum().tolist() == [macs, macs]
     assert result["mean"]["macs_dense"] == macs
     assert result["mean"]["macs_analog"] == macs
-    assert 0 < result["mean"]["macs_analog_nonzero"] < macs
+    assert 0 < result["mean"]["macs_effective"] < macs
     assert result["mean"]["firing_rate"] is None
     assert result["operators_without_a_rule"] == []
     others = pd.read_csv(tmp_path / "out" / "others.csv").fillna({"layer": ""})
@@ -185,10 +185,10 @@ def test_what_is_written_can_be_read(measured, tmp_path):
     facts, layers, others = read_account(tmp_path / "out")
     assert facts == result
     found = [image_totals(of, others, spiking=False) for _, of in layers.groupby("image")]
-    assert pd.DataFrame(found).mean()["macs_analog_nonzero"] == pytest.approx(
-        result["mean"]["macs_analog_nonzero"]
+    assert pd.DataFrame(found).mean()["macs_effective"] == pytest.approx(
+        result["mean"]["macs_effective"]
     )
-    assert layers["step_rates"].notna().all() and others["layer"].notna().all()
+    assert layers["step_densities"].notna().all() and others["layer"].notna().all()
     (tmp_path / "out" / "others.csv").unlink()
     with pytest.raises(BenchError, match=r"others\.csv: missing; run `derainbench energy`"):
         read_account(tmp_path / "out")
@@ -207,7 +207,7 @@ def test_without_weights_the_structure_is_written(tmp_path):
     mean = result["mean"]
     assert mean["macs_dense"] == expected.layers["macs"].sum()
     assert 0 < mean["macs_analog"] < mean["macs_dense"] and mean["membrane_updates"] > 0
-    assert mean["sops"] is mean["firing_rate"] is mean["macs_analog_nonzero"] is None
+    assert mean["sops"] is mean["firing_rate"] is mean["macs_effective"] is None
 
 
 def test_a_model_of_one_size_is_measured_square_by_square(paired_set, tmp_path, monkeypatch):

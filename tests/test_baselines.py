@@ -1,4 +1,4 @@
-"""Baselines are built as officially; ESDNet's twin is ESDNet without spikes."""
+"""Baselines are built as officially; ESDNet's counterpart is ESDNet without spikes."""
 
 import functools
 
@@ -93,21 +93,21 @@ def test_no_stages_are_refused():
         ProgressiveNet(recurrent_iter=0)
 
 
-def test_twin_is_esdnet_without_spikes_and_temporal_attention():
+def test_counterpart_is_esdnet_without_spikes_and_temporal_attention():
     with torch.device("meta"):
-        twin, original = ESDNetANN(), ESDNet()
-    assert twin.T == 1
-    assert not any(isinstance(m, BaseNode) for m in twin.modules())
+        counterpart, original = ESDNetANN(), ESDNet()
+    assert counterpart.T == 1
+    assert not any(isinstance(m, BaseNode) for m in counterpart.modules())
     assert sum(isinstance(m, BaseNode) for m in original.modules()) > 0
-    shapes = {k: v.shape for k, v in twin.state_dict().items()}
+    shapes = {k: v.shape for k, v in counterpart.state_dict().items()}
     assert shapes == {k: v.shape for k, v in original.state_dict().items() if ".attn.ta." not in k}
-    assert parameter_count(twin) == 12_811_463 - 176
+    assert parameter_count(counterpart) == 12_811_463 - 176
 
 
 @torch.no_grad()
-def test_twin_restores_any_multiple_of_four():
-    twin, x = small("esdnet-ann"), torch.rand(2, 3, 16, 20)
-    assert twin(x).shape == x.shape
-    assert torch.equal(twin(x), twin(x))
+def test_counterpart_restores_any_multiple_of_four():
+    counterpart, x = small("esdnet-ann"), torch.rand(2, 3, 16, 20)
+    assert counterpart(x).shape == x.shape
+    assert torch.equal(counterpart(x), counterpart(x))
     with pytest.raises(ValueError):
-        twin(torch.rand(1, 3, 18, 20))
+        counterpart(torch.rand(1, 3, 18, 20))

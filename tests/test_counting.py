@@ -64,9 +64,9 @@ CORNER, EDGE, CENTRE, ODD = (0, 0, 0, 0), (0, 0, 0, 4), (0, 1, 4, 4), (0, 0, 1, 
 def test_one_spike_through_a_convolution(convolution, spike, sops, macs):
     record = only(count_on_image(convolution, spikes_at(spike)))
     assert (record.operation, record.input) == ("convolution", SPIKES)
-    assert record.effective == sops
+    assert record.effective_operations == sops
     assert record.macs == macs
-    assert record.rate == pytest.approx(1 / 128)
+    assert record.activation_density == pytest.approx(1 / 128)
 
 
 SHAPES = [
@@ -85,8 +85,8 @@ def test_many_spikes_through_a_convolution(convolution):
     with torch.no_grad():
         expected = convolution(x).sum().item()
     record = only(count_on_image(convolution, x))
-    assert record.effective == pytest.approx(expected, rel=1e-6)
-    assert record.rate == pytest.approx(x.mean().item())
+    assert record.effective_operations == pytest.approx(expected, rel=1e-6)
+    assert record.activation_density == pytest.approx(x.mean().item())
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_many_spikes_through_a_convolution(convolution):
 )
 def test_reach_is_what_an_input_of_spikes_alone_would_cause(convolution, side, reach):
     record = only(count_on_image(convolution, torch.ones(1, 2, side, side)))
-    assert record.reach == record.effective == reach
-    assert record.rate == 1 and record.channel_std == 0
+    assert record.reach == record.effective_operations == reach
+    assert record.activation_density == 1 and record.channel_std == 0
 
 
 @pytest.mark.parametrize("convolution", SHAPES)
@@ -115,7 +115,7 @@ def test_reach_in_any_shape(convolution):
     x = torch.ones(3, 4, 9, 11)
     with torch.no_grad():
         record = only(count_on_image(convolution, x))
-        assert record.reach == record.effective == convolution(x).sum().item()
+        assert record.reach == record.effective_operations == convolution(x).sum().item()
         assert only(count_on_image(convolution, torch.rand(x.shape))).reach == record.reach
 
 
@@ -123,7 +123,7 @@ def test_a_sequence_convolution_counts_every_step_and_image():
     convolution = layer.Conv2d(2, 5, 3, padding=1, step_mode="m")
     x = torch.stack([spikes_at(CENTRE), spikes_at(CORNER), spikes_at()])  # [T,N,C,H,W]
     record = only(count_on_image(convolution, x))
-    assert record.effective == (9 + 4 + 0) * 5
+    assert record.effective_operations == (9 + 4 + 0) * 5
     assert record.macs == 3 * 5 * 64 * 2 * 9
 
 
@@ -131,13 +131,13 @@ def test_convolutions_in_one_and_three_dimensions():
     line = only(
         count_on_image(nn.Conv1d(2, 5, 3, padding=1), spikes_at((0, 0, 0), shape=(1, 2, 8)))
     )
-    assert (line.effective, line.macs) == (2 * 5, 5 * 8 * 2 * 3)
+    assert (line.effective_operations, line.macs) == (2 * 5, 5 * 8 * 2 * 3)
     cube = only(
         count_on_image(
             nn.Conv3d(2, 5, 3, padding=1), spikes_at((0, 0, 0, 0, 0), shape=(1, 2, 4, 4, 4))
         )
     )
-    assert (cube.effective, cube.macs) == (8 * 5, 5 * 64 * 2 * 27)
+    assert (cube.effective_operations, cube.macs) == (8 * 5, 5 * 64 * 2 * 27)
 
 
 @pytest.mark.parametrize("make", [layer.Conv2d, layer.Linear])
@@ -157,8 +157,8 @@ def test_rates_by_step_and_by_channel(make):
     model.T = 3
     record = only(count_on_image(model, x))
     assert record.steps == 3 and record.input == SPIKES and not record.constant
-    assert record.step_rates == pytest.approx(steps)
-    assert record.rate == pytest.approx(sum(steps) / 3)
+    assert record.step_densities == pytest.approx(steps)
+    assert record.activation_density == pytest.approx(sum(steps) / 3)
     assert record.channel_std == pytest.approx((channels[0] - channels[1]) / 2)
 
 
@@ -180,7 +180,7 @@ def test_without_neurons_or_with_one_step_there_are_no_time_steps():
     for model in (plain, other):
         record = only(count_on_image(model, x))
         assert (record.steps, record.constant) == (1, False)
-        assert record.step_rates == (1.0,)
+        assert record.step_densities == (1.0,)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_structure_alone_needs_no_values():
     record = only(count_structure(nn.Conv2d(3, 5, 3, padding=1), 10_000, 20_000)[0])
     assert record.macs == 5 * 3 * 9 * 10_000 * 20_000
     assert record.input == UNMEASURED
-    assert math.isnan(record.rate) and math.isnan(record.effective)
+    assert math.isnan(record.activation_density) and math.isnan(record.effective_operations)
 
 
 def test_shared_parameters_count_once():

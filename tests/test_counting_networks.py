@@ -70,19 +70,19 @@ def test_a_third_of_esdnets_work_has_analog_input(full_esdnet):
         assert macs(analog[analog["layer"].str.contains(part)]) == pytest.approx(share, rel=1e-3)
 
 
-def test_esdnets_analog_part_alone_exceeds_all_of_its_twin(full_esdnet):
+def test_esdnets_analog_part_alone_exceeds_all_of_its_counterpart(full_esdnet):
     work_of = functools.partial(work, others=NO_OTHERS)
-    rival = structure("esdnet-ann", {}, 256).layers
-    twin = work_of(rival, spiking=False, reuse=False)
-    assert macs(rival) == pytest.approx(128.3, rel=1e-3)
+    baseline = structure("esdnet-ann", {}, 256).layers
+    counterpart = work_of(baseline, spiking=False, reuse=False)
+    assert macs(baseline) == pytest.approx(128.3, rel=1e-3)
     plain, reused = (work_of(full_esdnet, spiking=True, reuse=r) for r in (False, True))
-    assert plain.analog_macs / twin.analog_macs == pytest.approx(1.243, rel=1e-3)
+    assert plain.analog_macs / counterpart.analog_macs == pytest.approx(1.243, rel=1e-3)
     # Only what precedes the first neuron is the same at all four steps.
     constant = full_esdnet[full_esdnet["constant"]]
     assert set(constant["layer"]) == {"patch_embed.proj", "encoder_level1.0.shortcut.0"}
     saved = plain.analog_macs - reused.analog_macs
     assert saved == pytest.approx(constant["macs"].sum() * 3 / 4)
-    assert reused.analog_macs / twin.analog_macs == pytest.approx(1.21, abs=0.005)
+    assert reused.analog_macs / counterpart.analog_macs == pytest.approx(1.21, abs=0.005)
 
 
 @pytest.mark.parametrize("name", ["PReNet", "PReNet_r", "PRN", "PRN_r"])
@@ -126,5 +126,7 @@ def test_in_esdnet_effective_operations_follow_the_firing_rate(esdnet_counts):
     for record in esdnet_counts:
         if record.input == SPIKES and ".residual.1" in record.layer:
             rate = rates[record.layer.replace("residual.1", "residual.0")]
-            assert record.rate == pytest.approx(rate, abs=1e-4)
-            assert 0 < record.effective <= record.macs * record.rate  # less, for the borders
+            assert record.activation_density == pytest.approx(rate, abs=1e-4)
+            assert (
+                0 < record.effective_operations <= record.macs * record.activation_density
+            )  # less, for the borders

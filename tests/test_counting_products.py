@@ -21,8 +21,8 @@ def test_linear_layers(bias, shape):
     record = only(count_on_image(nn.Linear(10, 7, bias=bias), x))
     assert (record.operation, record.input) == ("matmul", SPIKES)
     assert record.macs == rows * 10 * 7
-    assert record.effective == pytest.approx(rows * 4 * 7)
-    assert record.rate == pytest.approx(0.4)
+    assert record.effective_operations == pytest.approx(rows * 4 * 7)
+    assert record.activation_density == pytest.approx(0.4)
 
 
 class Products(nn.Module):
@@ -72,7 +72,7 @@ def test_products_of_two_activations_skip_zeros_on_either_side(left, right, effe
     if batch:
         left, right = left.repeat(batch, 1, 1), right.repeat(batch, 1, 1)
     record = only(count_on_image(Function(lambda x: x @ (right + 0)), left))
-    assert record.effective == effective * max(batch, 1)
+    assert record.effective_operations == effective * max(batch, 1)
     assert record.macs == 2 * 3 * 4 * max(batch, 1)
     assert record.role == ATTENTION
 
@@ -80,11 +80,21 @@ def test_products_of_two_activations_skip_zeros_on_either_side(left, right, effe
 def test_products_with_vectors():
     x, vector = torch.tensor(LEFT), torch.tensor([1.0, 0.0, 1.0])
     record = only(count_on_image(Function(lambda x: x @ (vector + 0)), x))
-    assert (record.macs, record.effective) == (6, 0 + 1 + 1 + 1)
+    assert (record.macs, record.effective_operations) == (6, 0 + 1 + 1 + 1)
     record = only(count_on_image(Function(torch.matmul, vector), x))
-    assert (record.macs, record.effective, record.role, record.weights) == (6, 4, LAYER, 3)
+    assert (record.macs, record.effective_operations, record.role, record.weights) == (
+        6,
+        4,
+        LAYER,
+        3,
+    )
     record = only(count_on_image(Function(lambda x, w: w @ x, x), vector))
-    assert (record.macs, record.effective, record.role, record.weights) == (6, 4, LAYER, 6)
+    assert (record.macs, record.effective_operations, record.role, record.weights) == (
+        6,
+        4,
+        LAYER,
+        6,
+    )
 
 
 @pytest.mark.parametrize("weight_first", [False, True])
@@ -96,8 +106,8 @@ def test_what_is_weighted_is_a_layer_on_either_side(weight_first):
         model = Function(torch.matmul, torch.rand(3, 5))
     record = only(count_on_image(model, x))
     assert (record.role, record.weights, record.input) == (LAYER, 15, ANALOG)
-    assert (record.macs, record.effective) == (2 * 3 * 5, 4 * 5)
-    assert record.rate == pytest.approx(4 / 6)
+    assert (record.macs, record.effective_operations) == (2 * 3 * 5, 4 * 5)
+    assert record.activation_density == pytest.approx(4 / 6)
     assert record.channel_std == pytest.approx(torch.tensor([0.5, 0.5, 1]).std(correction=0))
 
 

@@ -46,7 +46,7 @@ def spiking(analog: float, reach: float, sops: float, **more: float) -> Work:
     return dataclasses.replace(
         NOTHING,
         analog_macs=analog,
-        analog_nonzero=analog / 2,
+        effective_macs=analog / 2,
         spike_reach=reach,
         sops=sops,
         spiking=True,
@@ -57,7 +57,7 @@ def spiking(analog: float, reach: float, sops: float, **more: float) -> Work:
 def ordinary(macs: float, nonzero: float | None = None, **more: float) -> Work:
     nonzero = macs if nonzero is None else nonzero
     return dataclasses.replace(
-        NOTHING, analog_macs=macs, analog_nonzero=nonzero, spiking=False, **more
+        NOTHING, analog_macs=macs, effective_macs=nonzero, spiking=False, **more
     )
 
 
@@ -67,7 +67,7 @@ SNN = network(
     reused=[spiking(4e8, 8e9, 8e8), spiking(4e8, 8e9, 1.6e9)],
 )
 ANN = network("ann", [ordinary(2e9), ordinary(2e9, 1e9)])
-TWIN = network(PAPER.counterpart, [ordinary(3e9), ordinary(3e9)])
+COUNTERPART = network(PAPER.counterpart, [ordinary(3e9), ordinary(3e9)])
 
 
 def row(table: pd.DataFrame, **keys) -> pd.Series:
@@ -82,7 +82,7 @@ def test_energies_by_hand():
     found = row(table, name="snn")
     assert found["mj"] == pytest.approx((4.6 + 0.9 * 0.8 + 4.6 + 0.9 * 1.6) / 2)
     assert (found["fixed_mj"], found["slope_mj"]) == (pytest.approx(4.6), pytest.approx(7.2))
-    assert found["rate"] == pytest.approx(0.15)
+    assert found["firing_rate"] == pytest.approx(0.15)
     assert found["mj_per_megapixel"] == pytest.approx(found["mj"] * 100)
     assert found["low_mj"] < found["mj"] < found["high_mj"]
     assert (found["images"], found["size"], found["dataset"]) == (2, 100, "rain")
@@ -92,7 +92,7 @@ def test_energies_by_hand():
     assert (spike_driven["fixed_mj"], spike_driven["slope_mj"]) == (0, pytest.approx(8.1))
     ann = row(table, name="ann")
     assert (ann["mj"], ann["slope_mj"]) == (pytest.approx(9.2), 0)
-    assert math.isnan(ann["rate"])
+    assert math.isnan(ann["firing_rate"])
     assert ann["low_mj"] == ann["high_mj"] == pytest.approx(9.2)
     assert row(table, name="ann", zero_skipping=True)["mj"] == pytest.approx((9.2 + 4.6) / 2)
 
@@ -108,14 +108,14 @@ def test_reuse_is_for_spiking_networks_and_prices_that_are_unknown_are_left_out(
 
 
 def test_a_saving_with_its_interval_by_hand():
-    found = row(savings([SNN, ANN]), name="snn", rival="ann")
+    found = row(savings([SNN, ANN]), name="snn", baseline="ann")
     one, two = 1 - (4.6 + 0.72) / 9.2, 1 - (4.6 + 1.44) / 9.2
     assert found["saving"] == pytest.approx((one + two) / 2)
     assert two - 1e-9 <= found["low"] < found["saving"] < found["high"] <= one + 1e-9
     assert found["fixed_share"] == pytest.approx(0.5)
     assert found["break_even_rate"] == pytest.approx((9.2 - 4.6) / 7.2)
-    assert found["rate"] == pytest.approx(0.15)
-    assert pd.isna(found["rival_bits"]) and found["rival_title"] == "Ann"
+    assert found["firing_rate"] == pytest.approx(0.15)
+    assert pd.isna(found["baseline_bits"]) and found["baseline_title"] == "Ann"
 
 
 def with_rate(of: Account, rate: float) -> Account:
@@ -145,13 +145,13 @@ def test_at_the_break_even_rate_nothing_is_saved(scenario, reuse, zero_skipping)
     assert 0 < rate < 1
     even = row(savings([with_rate(snn, rate), ann]), **options)
     assert even["saving"] == pytest.approx(0, abs=1e-9)
-    assert even["rate"] == pytest.approx(even["break_even_rate"])
+    assert even["firing_rate"] == pytest.approx(even["break_even_rate"])
     less = row(savings([with_rate(snn, 0.9 * rate), ann]), **options)
     assert less["saving"] > 0
 
 
 @pytest.mark.parametrize("analog", [2e9, 3e9])
-def test_a_network_whose_fixed_part_costs_as_much_as_its_rival_never_breaks_even(analog):
+def test_a_network_whose_fixed_part_costs_as_much_as_its_baseline_never_breaks_even(analog):
     snn = network("snn", [spiking(analog, 8e9, 0)] * 2)
     found = row(savings([snn, ANN]))
     assert found["fixed_share"] == pytest.approx(analog / 2e9) and found["fixed_share"] >= 1
@@ -175,27 +175,27 @@ def test_a_network_that_is_always_cheaper_has_a_break_even_rate_above_one():
         {"spiking": True},
     ],
 )
-def test_rivals_are_ordinary_networks_counted_alike(other):
+def test_baselines_are_ordinary_networks_counted_alike(other):
     assert len(savings([SNN, ANN])) > 0
     assert savings([SNN, ANN, dataclasses.replace(ANN, name="other", **other)])[
-        "rival"
+        "baseline"
     ].unique() == ["ann"]
 
 
-def test_the_quantised_twin_is_a_rival_where_narrow_products_are_cheaper():
-    table = savings([SNN, ANN, TWIN])
-    quantised = table[table["rival_bits"].notna()]
+def test_the_quantised_counterpart_is_a_baseline_where_narrow_products_are_cheaper():
+    table = savings([SNN, ANN, COUNTERPART])
+    quantised = table[table["baseline_bits"].notna()]
     assert set(quantised["costs"]) == {INT8}
-    assert set(quantised["rival"]) == {PAPER.counterpart}
-    assert set(quantised["rival_bits"]) == {3}  # four time steps tell five levels apart
-    assert set(quantised["rival_title"]) == {f"{TWIN.title}, 3 bits"}
+    assert set(quantised["baseline"]) == {PAPER.counterpart}
+    assert set(quantised["baseline_bits"]) == {3}  # four time steps tell five levels apart
+    assert set(quantised["baseline_title"]) == {f"{COUNTERPART.title}, 3 bits"}
     found = row(quantised, costs=INT8)
-    rival = 3 * (0.2 * 3 / 8 + 0.03)
+    baseline = 3 * (0.2 * 3 / 8 + 0.03)
     own = [0.23 + 0.03 * 0.8, 0.23 + 0.03 * 1.6]
-    assert found["saving"] == pytest.approx(np.mean([1 - e / rival for e in own]))
-    whole = row(table[table["rival_bits"].isna()], rival=PAPER.counterpart, costs=INT8)
+    assert found["saving"] == pytest.approx(np.mean([1 - e / baseline for e in own]))
+    whole = row(table[table["baseline_bits"].isna()], baseline=PAPER.counterpart, costs=INT8)
     assert whole["saving"] == pytest.approx(np.mean([1 - e / (3 * 0.23) for e in own]))
-    bits = savings([dataclasses.replace(SNN, steps=8), TWIN])["rival_bits"].dropna()
+    bits = savings([dataclasses.replace(SNN, steps=8), COUNTERPART])["baseline_bits"].dropna()
     assert set(bits) == {4}
 
 
@@ -215,7 +215,7 @@ def test_a_structure_has_break_even_rates_without_any_measurement():
     found = row(table)
     assert found["break_even_rate"] == pytest.approx((9.2 - 4.6) / 7.2)
     assert found["fixed_share"] == pytest.approx(0.5)
-    assert math.isnan(found["saving"]) and math.isnan(found["rate"]) and found["images"] == 0
+    assert math.isnan(found["saving"]) and math.isnan(found["firing_rate"]) and found["images"] == 0
     spent = row(energies([snn, ann]), name="snn")
     assert math.isnan(spent["mj"]) and spent["fixed_mj"] == pytest.approx(4.6)
 
@@ -258,11 +258,11 @@ def test_sensitivity_by_hand(small_networks, tmp_path):
         layers = layers[layers["role"] == "layer"]
         analog, spikes = layers["input"] == "analog", layers["input"] == "spikes"
         assert (analog | spikes).all()
-        rival = small_networks(PAPER.counterpart, {}, size).layers
+        baseline = small_networks(PAPER.counterpart, {}, size).layers
         return (
             layers.loc[analog, "macs"].sum(),
             layers.loc[spikes, "reach"].sum(),
-            rival.loc[rival["role"] == "layer", "macs"].sum(),
+            baseline.loc[baseline["role"] == "layer", "macs"].sum(),
         )
 
     def at(varied: str, value: float, scenario: str = "b", reuse: bool = False) -> pd.Series:
@@ -275,20 +275,20 @@ def test_sensitivity_by_hand(small_networks, tmp_path):
         [found] = chosen.to_dict("records")
         return found
 
-    for varied, value, (analog, reach, rival), mac in [
+    for varied, value, (analog, reach, baseline), mac in [
         *(("time steps", t, amounts(32, T=t), horowitz.mac) for t in (1, 4)),
         *(("size", s, amounts(s), horowitz.mac) for s in (32, 64)),
         *(("MAC to accumulate", r, amounts(32), r * horowitz.ac) for r in (1, 10)),
     ]:
         found = at(varied, value)
-        assert found["fixed_share"] == pytest.approx(analog / rival)
-        expected = (rival - analog) * mac / (reach * horowitz.ac)
-        expected = expected if analog < rival else math.nan
+        assert found["fixed_share"] == pytest.approx(analog / baseline)
+        expected = (baseline - analog) * mac / (reach * horowitz.ac)
+        expected = expected if analog < baseline else math.nan
         assert found["break_even_rate"] == pytest.approx(expected, nan_ok=True)
         everything = at(varied, value, "a")
         assert everything["fixed_share"] == 0
         assert everything["break_even_rate"] == pytest.approx(
-            rival * mac / ((reach + analog) * horowitz.ac)
+            baseline * mac / ((reach + analog) * horowitz.ac)
         )
     one, four = at("time steps", 1), at("time steps", 4)
     assert one["fixed_share"] < 1 < four["fixed_share"]  # one step has a break-even, four have not

@@ -47,7 +47,7 @@ def write_account(folder, layers: pd.DataFrame, others: pd.DataFrame, **facts) -
 @pytest.fixture
 def account_on_paper(tmp_path):
     """Two images: a stem of MACs, a spiking block with attention, and next to nothing at the end."""
-    columns = ["image", "layer", "role", "input", "macs", "reach", "effective"]
+    columns = ["image", "layer", "role", "input", "macs", "reach", "effective_operations"]
     rows = []
     for image, spikes in (("a.png", 1e9), ("b.png", 3e9)):
         rows += [
@@ -57,7 +57,12 @@ def account_on_paper(tmp_path):
             (image, "end", LAYER, ANALOG, 1e3, 1e3, 1e3),
         ]
     layers = pd.DataFrame(rows, columns=columns).assign(
-        steps=4, constant=False, weights=10, input_elements=100, output_elements=100, step_rates=""
+        steps=4,
+        constant=False,
+        weights=10,
+        input_elements=100,
+        output_elements=100,
+        step_densities="",
     )
     others = pd.DataFrame(
         [

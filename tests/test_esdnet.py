@@ -147,9 +147,9 @@ def test_a_failed_call_leaves_no_state_behind(model):
 def test_a_used_model_can_be_copied(model):
     x = tensor("x")
     first = model.eval()(x)  # with a graph: membrane potentials must not keep it
-    twin = copy.deepcopy(model)
-    assert torch.equal(twin(x), first)
-    assert twin.state_dict().keys() == model.state_dict().keys()
+    counterpart = copy.deepcopy(model)
+    assert torch.equal(counterpart(x), first)
+    assert counterpart.state_dict().keys() == model.state_dict().keys()
 
 
 @pytest.mark.parametrize(

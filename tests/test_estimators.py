@@ -251,7 +251,11 @@ def test_folding_changes_nothing_but_rounding(name, dtype, tolerance):
     assert same_state(model.state_dict(), before)
     if name == "esdnet":
         pairs = zip(count_on_image(model, image), count_on_image(fused, image), strict=True)
-        assert all(a.effective == b.effective for a, b in pairs if a.input == "spikes")
+        assert all(
+            a.effective_operations == b.effective_operations
+            for a, b in pairs
+            if a.input == "spikes"
+        )
 
 
 @torch.no_grad()
@@ -337,8 +341,8 @@ def test_spikes_are_counted_as_we_do(tables):
     for name in ("MAC and AC counters", "simple"):
         assert table.loc[name, "sops"] == table.loc[name, "sops_ours"] > 0
     assert table.loc["MAC and AC counters", "ratio"] > 1  # it also counts additions
-    twin = pd.read_csv(tables / "esdnet-ann.csv").set_index("estimator")
-    assert twin.loc["MAC and AC counters", "sops_ours"] == 0
+    counterpart = pd.read_csv(tables / "esdnet-ann.csv").set_index("estimator")
+    assert counterpart.loc["MAC and AC counters", "sops_ours"] == 0
 
 
 @pytest.mark.parametrize(

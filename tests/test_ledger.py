@@ -98,7 +98,14 @@ def test_ids_are_unique():
         ({"test": "analog-ratio", "published": 1}, {}, "test 'analog-ratio' needs 'counterpart'"),
         ({}, {"network": "esdnot"}, "unknown model 'esdnot' (did you mean 'esdnet'?)"),
         ({}, {"baselines": ["prenot"]}, "unknown model 'prenot' (did you mean 'prenet'?)"),
-        ({}, {"cells": [{"artefact": "table-1", "claim": "y"}]}, "no claim 'y'"),
+        (
+            {},
+            {
+                "artefacts": {"table-1": {"kind": "scores", "title": "t"}},
+                "cells": [{"artefact": "table-1", "claim": "y"}],
+            },
+            "no claim 'y'",
+        ),
         ({}, {"cells": [{"artefact": "table-1", "claim": "x"}]}, "no artefact 'table-1'"),
         (
             {},

@@ -200,11 +200,11 @@ def test_energies_of_quantised_counterparts_come_from_the_savings(tmp_path, monk
     full = energy_explorer.energy(config)["networks"][0]
     assert (full["title"], full["claimed"]) == ("ESDNet", 0.54)
     saved = pd.read_csv("results/smoke/scenarios/savings.csv")
-    rows = saved[(saved["source"] == "structure") & saved["rival_bits"].notna()]
+    rows = saved[(saved["source"] == "structure") & saved["baseline_bits"].notna()]
     assert len(rows)
     for row in rows.itertuples():
         key = option_key(row.scenario, row.reuse, row.zero_skipping)
-        [baseline] = [b for b in full["baselines"] if b["title"] == row.rival_title]
+        [baseline] = [b for b in full["baselines"] if b["title"] == row.baseline_title]
         fixed, slope = full["prices"][row.costs][key]
         energy = baseline["energies"][row.costs][key]
         assert fixed / energy == pytest.approx(row.fixed_share, rel=1e-7, abs=1e-12)

@@ -102,7 +102,7 @@ def test_energies_in_the_page_are_those_of_the_harness(opened, report):
     folder = report.parent / "scenarios"
     table = pd.read_csv(folder / "energy.csv")
     saved = pd.read_csv(folder / "savings.csv")
-    saved = saved[saved["rival_bits"].isna()].iloc[::53]
+    saved = saved[saved["baseline_bits"].isna()].iloc[::53]
     keys = ["source", "name", "costs", "scenario", "reuse", "zero_skipping"]
     prices = table.set_index(keys).sort_index()
     cases = []
@@ -111,7 +111,7 @@ def test_energies_in_the_page_are_those_of_the_harness(opened, report):
             (row.source, row.name, row.costs, row.scenario, row.reuse, row.zero_skipping)
         ]
         other = prices.loc[
-            (row.source, row.rival, row.costs, row.scenario, False, row.zero_skipping)
+            (row.source, row.baseline, row.costs, row.scenario, False, row.zero_skipping)
         ]
         for rate in (0.0, 0.0437, 0.25, 1.0):
             price = Price(own["fixed_mj"], own["slope_mj"], rate)
@@ -119,7 +119,7 @@ def test_energies_in_the_page_are_those_of_the_harness(opened, report):
             even = price.rate_for(other["mj"])
             key = option_key(row.scenario, row.reuse, row.zero_skipping)
             cases.append(
-                ([f"{row.source}:{row.name}", row.rival_title, row.costs, key, rate],
+                ([f"{row.source}:{row.name}", row.baseline_title, row.costs, key, rate],
                  [*expected, None if even != even else even])
             )  # fmt: skip
     compute = """cases => cases.map(([id, title, costs, key, rate]) => {
@@ -147,7 +147,7 @@ def test_the_firing_rate_moves_the_saving(opened, report):
     page.select_option("#energy-network", label="ESDNet (tiny), as measured")
     [rate] = (
         pd.read_csv(report.parent / "scenarios/energy.csv")
-        .query("name == 'esdnet/seed-1234'")["rate"]
+        .query("name == 'esdnet/seed-1234'")["firing_rate"]
         .unique()
     )
     assert text(page, "#energy-rate-value") == f"{rate:.3f}"

@@ -82,7 +82,7 @@ def test_every_name_has_a_complete_card(name):
     assert card.title
     assert card.network.size_multiple >= 1
     assert card.spiking == (name == "esdnet")
-    assert card.twin_of == ("esdnet" if name == "esdnet-ann" else None)
+    assert card.counterpart_of == ("esdnet" if name == "esdnet-ann" else None)
 
 
 @pytest.mark.parametrize("name", model_names())

@@ -13,7 +13,7 @@ from derainbench.energy.records import ANALOG, ATTENTION, INTEGER, LAYER, SILENT
 from derainbench.energy.work import Work, work
 
 COLUMNS = [
-    *("role", "input", "steps", "constant", "macs", "reach", "effective"),
+    *("role", "input", "steps", "constant", "macs", "reach", "effective_operations"),
     *("input_elements", "output_elements", "weights"),
 ]
 LAYERS = pd.DataFrame(
@@ -40,11 +40,11 @@ SIMPLE = Costs(
 def test_work_by_hand():
     assert work(LAYERS, OTHERS, spiking=True, reuse=False) == Work(
         analog_macs=4000 + 500,
-        analog_nonzero=3000 + 300,
+        effective_macs=3000 + 300,
         spike_reach=7000 + 1000,
         sops=700 + 0,
         attention_macs=80 + 16,
-        attention_nonzero=60 + 4,
+        attention_effective_macs=60 + 4,
         adds=300,
         multiplies=127,
         specials=5,
@@ -62,9 +62,9 @@ def test_work_with_reuse_by_hand():
     assert found == dataclasses.replace(
         work(LAYERS, OTHERS, spiking=True, reuse=False),
         analog_macs=1000 + 500,
-        analog_nonzero=750 + 300,
+        effective_macs=750 + 300,
         attention_macs=20 + 16,
-        attention_nonzero=15 + 4,
+        attention_effective_macs=15 + 4,
         analog_values=(100 + 50 + 5) + (200 + 200 + 100 + 40 + 2 + 2),
     )
 
@@ -73,7 +73,7 @@ def test_constant_spikes_are_reused_too():
     layers = LAYERS.assign(constant=True)
     found = work(layers, OTHERS, spiking=True, reuse=True)
     assert (found.spike_reach, found.sops) == ((7000 + 1000) / 4, 700 / 4)
-    assert found.rate == 700 / 8000
+    assert found.firing_rate == 700 / 8000
     assert found.spike_values == (800 + 200) / 4 + 6
 
 
@@ -84,11 +84,15 @@ def test_silence_is_spikes_in_a_spiking_network_and_values_in_another():
 
 
 def test_what_was_not_measured_stays_unknown():
-    unmeasured = LAYERS.assign(effective=math.nan)
+    unmeasured = LAYERS.assign(effective_operations=math.nan)
     found = work(unmeasured, OTHERS, spiking=True, reuse=False)
-    assert math.isnan(found.sops) and math.isnan(found.rate) and math.isnan(found.analog_nonzero)
+    assert (
+        math.isnan(found.sops)
+        and math.isnan(found.firing_rate)
+        and math.isnan(found.effective_macs)
+    )
     assert (found.analog_macs, found.spike_reach) == (4500, 8000)
-    assert math.isnan(work(LAYERS[:1], OTHERS, spiking=True, reuse=False).rate)  # no spikes
+    assert math.isnan(work(LAYERS[:1], OTHERS, spiking=True, reuse=False).firing_rate)  # no spikes
 
 
 WORK = work(LAYERS, OTHERS, spiking=True, reuse=False)
@@ -114,7 +118,7 @@ def test_a_spiking_network_by_hand(letter, zero_skipping, fixed, slope):
     found = price(WORK, SIMPLE, scenarios()[letter], zero_skipping=zero_skipping)
     assert found.fixed == pytest.approx(fixed * 1e-9)
     assert found.slope == pytest.approx(slope * 1e-9)
-    assert found.rate == RATE
+    assert found.firing_rate == RATE
     assert found.energy == pytest.approx((fixed + slope * RATE) * 1e-9)
 
 
@@ -141,11 +145,11 @@ def test_an_ordinary_network_by_hand(letter, zero_skipping, picojoule):
 
 
 def test_a_picojoule_is_a_billionth_of_a_millijoule():
-    layers = LAYERS[:1].assign(macs=10**9, effective=10**9)
+    layers = LAYERS[:1].assign(macs=10**9, effective_operations=10**9)
     horowitz = cost_tables()[DEFAULT_COSTS]
     found = price(work(layers, OTHERS, spiking=False, reuse=False), horowitz, scenarios()["b"])
     assert (found.energy, found.slope) == (pytest.approx(4.6), 0)
-    assert math.isnan(found.rate)
+    assert math.isnan(found.firing_rate)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +171,9 @@ def test_without_a_cost_what_needs_it_has_no_price(missing, known):
 
 
 def test_a_price_without_a_measured_rate_has_parts_but_no_energy():
-    unmeasured = work(LAYERS.assign(effective=math.nan), OTHERS, spiking=True, reuse=False)
+    unmeasured = work(
+        LAYERS.assign(effective_operations=math.nan), OTHERS, spiking=True, reuse=False
+    )
     found = price(unmeasured, SIMPLE, scenarios()["b"])
     assert (found.fixed, found.slope) == (pytest.approx(45_000e-9), pytest.approx(8000e-9))
     assert math.isnan(found.energy)

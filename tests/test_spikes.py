@@ -50,8 +50,8 @@ def test_brighter_pixels_fire_more_by_hand():
     model = OneNeuron()
     maps = spike_maps(model, rainy)
     assert list(maps) == ["node"] and maps["node"].channels == 1
-    assert maps["node"].rate[:, 0, 0].tolist() == [0, 1, 0, 1]
-    assert maps["node"].rate[:, 3, 0].tolist() == [0, 0, 0, 0]
+    assert maps["node"].firing_rate[:, 0, 0].tolist() == [0, 1, 0, 1]
+    assert maps["node"].firing_rate[:, 3, 0].tolist() == [0, 0, 0, 0]
     [row] = compare_pair(maps, spike_maps(model, clean), rain_mask(rainy, clean, 0.1))
     assert row == {
         "depth": 1,
@@ -62,17 +62,17 @@ def test_brighter_pixels_fire_more_by_hand():
         "width": 4,
         "rain_share": 0.5,
         "clean_share": 0.5,
-        "rate_rain": 0.5,
-        "rate_counterpart": 0.0,
-        "rate_clean": 0.0,
-        "rate_clean_counterpart": 0.0,
+        "firing_rate_rain": 0.5,
+        "firing_rate_counterpart": 0.0,
+        "firing_rate_clean": 0.0,
+        "firing_rate_clean_counterpart": 0.0,
     }
 
 
 def test_looking_leaves_no_state_and_no_hook():
     rainy, _ = pair()
     model = OneNeuron()
-    first, again = (spike_maps(model, rainy)["node"].rate for _ in range(2))
+    first, again = (spike_maps(model, rainy)["node"].firing_rate for _ in range(2))
     assert torch.equal(first, again)
     assert not model.node._forward_hooks
     assert model.node.v == 0
@@ -91,7 +91,7 @@ def test_looking_changes_nothing():
         handle.remove()
     assert len(seen) == 2 and all(torch.equal(before, out) for out in seen)
     assert len(maps) == 2 * 6 + 2 + 2 + 1  # two per block, one per change of level, one at a 1x1
-    assert {m.rate.shape for m in maps.values()} == {(2, s, s) for s in (16, 8, 4)}
+    assert {m.firing_rate.shape for m in maps.values()} == {(2, s, s) for s in (16, 8, 4)}
 
 
 def test_layers_without_places_are_refused():
@@ -156,10 +156,10 @@ def rates(*differences: np.ndarray, seed: int = 0) -> pd.DataFrame:
             "channels": 2 if depth == 1 else 1,
             "height": 4,
             "width": 4,
-            "rate_rain": base[i] + added,
-            "rate_counterpart": base[i],
-            "rate_clean": base[i] + added,
-            "rate_clean_counterpart": base[i],
+            "firing_rate_rain": base[i] + added,
+            "firing_rate_counterpart": base[i],
+            "firing_rate_clean": base[i] + added,
+            "firing_rate_clean_counterpart": base[i],
         }
         for depth, of in enumerate(differences, start=1)
         for i, added in enumerate(of)
@@ -208,7 +208,7 @@ def test_overall_by_hand():
 
 def test_an_image_without_clean_places_at_some_depth_is_left_out_overall():
     table = rates(np.full(12, 0.1), np.full(12, 0.1))
-    table.loc[(table["image"] == "3.png") & (table["depth"] == 2), "rate_clean"] = math.nan
+    table.loc[(table["image"] == "3.png") & (table["depth"] == 2), "firing_rate_clean"] = math.nan
     result = overall(table, depth_table(table))
     assert result["within"]["by_depth"]["images"] == 11
     assert result["counterpart"]["by_depth"]["images"] == 12
@@ -253,7 +253,7 @@ def test_measuring_writes_rates_statistics_patch_and_answer(measured, tmp_path):
     table = pd.read_csv(out / "spikes.csv")
     assert len(table) == 3 * 17
     assert table.groupby("image")["depth"].apply(list).tolist() == [list(range(1, 18))] * 3
-    assert table["rate_rain"].notna().all()
+    assert table["firing_rate_rain"].notna().all()
     columns = [c for c in table if c.startswith("rate_")]
     assert table[columns].stack().dropna().between(0, 1).all()
     assert len(pd.read_csv(out / "depth.csv")) == 3 * 17
@@ -262,7 +262,7 @@ def test_measuring_writes_rates_statistics_patch_and_answer(measured, tmp_path):
     assert content["comparisons"]["counterpart"]["depths"]["number"] == 17
     assert len(spike_sentences(result)) == 3 * 3
     with np.load(out / "patch.npz") as arrays:
-        assert arrays["potential"].shape == arrays["rate"].shape == (2, 2, 2, 24, 24)
+        assert arrays["potential"].shape == arrays["firing_rate"].shape == (2, 2, 2, 24, 24)
         fires = arrays["threshold"]
         assert fires.tolist() == [0.15, 0.15]
         assert arrays["pixels"].shape == (2, 24, 24, 3)

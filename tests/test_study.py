@@ -23,9 +23,10 @@ def test_the_page_is_made_from_the_tables():
 
 def test_differences_are_signed_by_the_network_named_first(kept):
     one, other = (
-        kept.difference(*pair) for pair in ((study.OWN, study.TWIN), (study.TWIN, study.OWN))
+        kept.difference(*pair)
+        for pair in ((study.OWN, study.COUNTERPART), (study.COUNTERPART, study.OWN))
     )
-    means = [kept.score(run, "psnr")["mean"] for run in (study.OWN, study.TWIN)]
+    means = [kept.score(run, "psnr")["mean"] for run in (study.OWN, study.COUNTERPART)]
     assert one["difference"] == pytest.approx(means[0] - means[1], abs=1e-5)
     assert (other["difference"], other["low"]) == (-one["difference"], -one["high"])
     assert {one["verdict"], other["verdict"]} in ({"better", "worse"}, {"undecided"})

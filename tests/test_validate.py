@@ -24,7 +24,7 @@ def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     known = card_files()
 
     def run(network: type[nn.Module], **facts: object) -> dict[str, tuple[str, str]]:
-        of_network = {k: facts.pop(k) for k in [*facts] if k not in ("spiking", "twin_of")}
+        of_network = {k: facts.pop(k) for k in [*facts] if k not in ("spiking", "counterpart_of")}
         card = CARD | facts | {"network": {"build": f"toys:{network.__name__}", **of_network}}
         file = tmp_path / "toy.yaml"
         file.write_text(yaml.safe_dump(card))
@@ -111,8 +111,8 @@ STATE = ("evaluation repeats", "counting changes nothing")
         (toys.Watched, {}, "counting changes nothing", "while it is counted", ()),
         (toys.OtherWithoutValues, {}, "counting changes nothing", "from shapes None, from tens", None),
         (toys.NeedsValues, {}, "operators have rules", "", ("counting changes nothing",)),
-        (toys.Toy, {"twin_of": "esdnet"}, COUNTERPART, "only the spiking network has ", ()),
-        (toys.Toy, {"twin_of": "prenet"}, COUNTERPART, "and prenet some", ()),
+        (toys.Toy, {"counterpart_of": "esdnet"}, COUNTERPART, "only the spiking network has ", ()),
+        (toys.Toy, {"counterpart_of": "prenet"}, COUNTERPART, "and prenet some", ()),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )  # fmt: skip
@@ -154,7 +154,7 @@ def test_the_verb_shows_every_check(cli):
 
 
 def test_the_verb_ends_with_1_after_every_check_of_every_model(cli, checked):
-    checked(toys.Clamped, twin_of="esdnet")
+    checked(toys.Clamped, counterpart_of="esdnet")
     done = cli("validate", "toy", "prn_r")
     assert done.code == 1
     assert done.stdout.count("builds with defaults") == 2

@@ -55,7 +55,7 @@ def test_another_number_of_parameters_contradicts_and_its_origin_is_named(result
 )
 @SCALES
 def test_rain_spikes_hold_everywhere_partly_or_not(results, scale, overall, lower, verdict):
-    whole = {"verdict": overall, "rate": 0.2, "rate_other": 0.1, "difference": 0.1, "low": 0.05,
+    whole = {"verdict": overall, "firing_rate": 0.2, "firing_rate_other": 0.1, "difference": 0.1, "low": 0.05,
              "high": 0.15}  # fmt: skip
     depths = {"number": 19, "higher": 8, "lower": lower, "undecided": 11 - lower}
     content = {"comparisons": {"counterpart": {"by_neuron": whole, "depths": depths}}}

@@ -13,12 +13,12 @@ def results(tmp_path, monkeypatch):
     return Results(tmp_path)
 
 
-def saving(scenario, rival, fixed_share, break_even, **changes):
+def saving(scenario, baseline, fixed_share, break_even, **changes):
     return {
-        "source": "structure", "model": "esdnet", "rival": rival, "rival_title": rival.upper(),
+        "source": "structure", "model": "esdnet", "baseline": baseline, "baseline_title": baseline.upper(),
         "costs": "horowitz-45nm-fp32", "scenario": scenario, "reuse": False,
-        "zero_skipping": False, "name": "esdnet", "dataset": None, "rival_bits": None, "fixed_share": fixed_share, "break_even_rate": break_even,
-        "saving": None, "rate": None, "low": None, "high": None,
+        "zero_skipping": False, "name": "esdnet", "dataset": None, "baseline_bits": None, "fixed_share": fixed_share, "break_even_rate": break_even,
+        "saving": None, "firing_rate": None, "low": None, "high": None,
     } | changes  # fmt: skip
 
 
@@ -59,14 +59,16 @@ def test_costs_that_nobody_states_are_all_tried(results):
         saving("a", "esdnet-ann", 0.0, 0.4, reuse=True),
         saving("d", "nafnet", 0.6, 0.5),  # 40 % at most
         saving("d", "nafnet", 0.4, 0.5, costs="other"),  # 60 %
-        saving("d", "nafnet", 0.1, 0.5, rival_bits=2),
+        saving("d", "nafnet", 0.1, 0.5, baseline_bits=2),
         saving("d", "nafnet", 0.1, 0.5, zero_skipping=True),
     ]
     results.write("scenarios/savings.csv", rows)
-    twin, others = (v for v in judged(results.config("smoke"), "energy-54") if v.measured)
-    assert (twin.verdict, twin.measured) == (Outcome.NOT_TESTABLE, 1)
-    assert "met at a mean firing rate of 0.368 under horowitz-45nm-fp32" in twin.reason
-    assert "a mean firing rate of 0.184 to any firing rate over all 3 accounts" in twin.reason
+    counterpart, others = (v for v in judged(results.config("smoke"), "energy-54") if v.measured)
+    assert (counterpart.verdict, counterpart.measured) == (Outcome.NOT_TESTABLE, 1)
+    assert "met at a mean firing rate of 0.368 under horowitz-45nm-fp32" in counterpart.reason
+    assert (
+        "a mean firing rate of 0.184 to any firing rate over all 3 accounts" in counterpart.reason
+    )
     assert (others.verdict, others.measured) == (Outcome.NOT_TESTABLE, pytest.approx(0.4))
     assert (
         "possible against all of them under other; not under horowitz-45nm-fp32." in others.reason
@@ -75,9 +77,9 @@ def test_costs_that_nobody_states_are_all_tried(results):
     assert judged(results.config("smoke"), "energy-54")[-1].verdict == Outcome.CONTRADICTED
 
 
-def measured(name, rival, value, **changes):
+def measured(name, baseline, value, **changes):
     return saving(
-        "a", rival, 0.0, 0.8, source="measured", name=name, dataset="rain", saving=value, rate=0.2,
+        "a", baseline, 0.0, 0.8, source="measured", name=name, dataset="rain", saving=value, firing_rate=0.2,
         low=0, high=1, **changes,
     )  # fmt: skip
 
@@ -94,9 +96,11 @@ def test_with_full_training_the_measured_saving_counts_over_seeds(results, value
     rows = [measured(f"own/seed-{i}", "esdnet-ann", v) for i, v in enumerate(values)]
     rows += [measured("own/seed-1", "x", 0.6), measured("own/seed-1", "y", -3)]
     results.write("scenarios/savings.csv", rows)
-    twin, others = (v for v in judged(results.config(**FULL), "energy-54") if "rain" in v.reading)
-    assert (twin.verdict, twin.measured) == (verdict, pytest.approx(sum(values) / 2))
-    assert twin.low < min(values) < max(values) < twin.high  # Student's, of two seeds
+    counterpart, others = (
+        v for v in judged(results.config(**FULL), "energy-54") if "rain" in v.reading
+    )
+    assert (counterpart.verdict, counterpart.measured) == (verdict, pytest.approx(sum(values) / 2))
+    assert counterpart.low < min(values) < max(values) < counterpart.high  # Student's, of two seeds
     assert (others.verdict, others.measured) == (Outcome.NOT_TESTABLE, 0.6)
     assert "that much or more against X; which ANN is meant is not stated" in others.reason
     results.write("scenarios/savings.csv", rows[:-2] + rows[-1:])

@@ -31,9 +31,9 @@ def results(tmp_path, monkeypatch):
 )
 @SCALES
 def test_comparable_means_not_worse_than_the_best_on_the_same_data(results, scale, own, verdict):
-    rival = {"model": "prn_r", "train": TRAIN, "test": ["rain"]}
-    longer = rival | {"train": TRAIN | {"set": {"epochs": 999}}}
-    config = results.config(**scale, good=rival, bad=rival, longer=longer)
+    baseline = {"model": "prn_r", "train": TRAIN, "test": ["rain"]}
+    longer = baseline | {"train": TRAIN | {"set": {"epochs": 999}}}
+    config = results.config(**scale, good=baseline, bad=baseline, longer=longer)
     results.scores("own", own)
     results.scores("good", [30, 31, 32.5])
     results.scores("bad", [10, 11, 12])
@@ -47,12 +47,12 @@ def test_comparable_means_not_worse_than_the_best_on_the_same_data(results, scal
 
 
 def test_another_recipe_is_trained_alike_and_another_budget_of_the_same_is_not(results):
-    rival = {"model": "prn_r", "train": TRAIN | {"recipe": "prenet"}, "test": ["rain"]}
+    baseline = {"model": "prn_r", "train": TRAIN | {"recipe": "prenet"}, "test": ["rain"]}
     results.scores("own", [30, 31, 32])
     results.scores("other", [31, 32, 33])
-    assert only(judged(results.config(other=rival), "comparable")).measured == pytest.approx(-1)
-    rival["train"] = TRAIN | {"set": {"epochs": 999}}
-    found = only(judged(results.config(other=rival), "comparable"))
+    assert only(judged(results.config(other=baseline), "comparable")).measured == pytest.approx(-1)
+    baseline["train"] = TRAIN | {"set": {"epochs": 999}}
+    found = only(judged(results.config(other=baseline), "comparable"))
     assert (found.verdict, found.measured) == (Outcome.NOT_TESTABLE, None)
     assert "no ANN was trained on the same data" in found.reason
 

@@ -140,7 +140,7 @@ def test_a_second_paper_needs_files_of_its_own_alone(checkout):
     assert energy["reading"].str.contains("Example-ANN|counterpart").any()
     savings = pd.read_csv(results / "tables" / "savings.csv")
     assert {"Example-ANN", "Example-ANN, 2 bits"} <= set(
-        savings.loc[savings["name"].str.startswith("example/"), "rival_title"]
+        savings.loc[savings["name"].str.startswith("example/"), "baseline_title"]
     )
     spikes = read_json(results / "spikes" / "example" / "seed-1234" / "spikes.json")
     assert spikes["comparisons"]

@@ -180,7 +180,7 @@ class ModelCard(Strict):
         network: how it is built and run here.
         origin: where the network is from, if not simply from its paper.
         spiking: whether it computes with spikes.
-        twin_of: the spiking network whose topology this ANN has.
+        counterpart_of: the spiking network whose topology this ANN has.
         published_as: method under which ``catalog/published/`` has its scores.
         published_note: what to know about those scores, or why there are none.
         weights_licence: terms of the weights.
@@ -192,7 +192,7 @@ class ModelCard(Strict):
     title: str
     origin: str | None = None
     spiking: bool = False
-    twin_of: str | None = None
+    counterpart_of: str | None = None
     network: Network
     paper: Paper
     code: Code

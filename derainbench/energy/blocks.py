@@ -73,13 +73,13 @@ def part_works(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -> 
         Work(
             spiking=spiking,
             analog_macs=products.analog_macs,
-            analog_nonzero=products.analog_nonzero,
+            effective_macs=products.effective_macs,
         ),
         Work(spiking=spiking, spike_reach=products.spike_reach, sops=products.sops),
         replace(
             operators(attention),
             attention_macs=products.attention_macs,
-            attention_nonzero=products.attention_nonzero,
+            attention_effective_macs=products.attention_effective_macs,
         ),
         operators(membrane),
         operators(~membrane & ~attention),

@@ -76,7 +76,7 @@ def energies(accounts: list[Account]) -> pd.DataFrame:
 
     Columns ``mj``, ``low_mj``, ``high_mj`` (mean over images and its 95 % bootstrap interval),
     ``mj_per_megapixel``, ``fixed_mj`` and ``slope_mj`` (energy = fixed + slope * firing rate) and
-    ``rate``; energies at the measured firing rate are empty where it is not known.
+    ``firing_rate``; energies at the measured firing rate are empty where it is not known.
     """
     rows, samples = [], []
     for account in accounts:
@@ -98,7 +98,7 @@ def energies(accounts: list[Account]) -> pd.DataFrame:
                     "mj_per_megapixel": mean / (account.size**2 / 1e6),
                     "fixed_mj": _mean([p.fixed for p in prices]),
                     "slope_mj": _mean([p.slope for p in prices]),
-                    "rate": _mean([p.rate for p in prices]),
+                    "firing_rate": _mean([p.firing_rate for p in prices]),
                 }
             )
     table = pd.DataFrame(rows)
@@ -121,22 +121,22 @@ def _mean(values: list[float]) -> float:
 
 
 def savings(accounts: list[Account]) -> pd.DataFrame:
-    """What a spiking network saves against every rival that was counted alike.
+    """What a spiking network saves against every baseline that was counted alike.
 
-    Columns ``saving`` (1 - energy / rival's, mean over images) with its 95 % bootstrap interval
-    ``low``, ``high``; ``rate``, the measured firing rate; ``break_even_rate``, below which the
+    Columns ``saving`` (1 - energy / baseline's, mean over images) with its 95 % bootstrap interval
+    ``low``, ``high``; ``firing_rate``, the measured firing rate; ``break_even_rate``, below which the
     spiking network is cheaper (above 1: always; empty: never); ``fixed_share``, the part of
-    its energy that no firing rate changes as a share of the rival's whole energy: 1 or more proves
+    its energy that no firing rate changes as a share of the baseline's whole energy: 1 or more proves
     that there is no break-even.
     """
     rows, samples = [], []
     for spiking in (a for a in accounts if a.spiking):
-        for rival in _rivals(spiking, accounts):
+        for baseline in _baselines(spiking, accounts):
             for options in _options_of(spiking):
                 narrow = cost_tables()[options["costs"]].narrow
-                if rival.bits is not None and not narrow:
+                if baseline.bits is not None and not narrow:
                     continue  # the table has no price for products of few bits
-                row, shares = _saving(spiking, rival, options)
+                row, shares = _saving(spiking, baseline, options)
                 rows.append(row)
                 samples.append(shares)
     table = pd.DataFrame(rows)
@@ -144,42 +144,42 @@ def savings(accounts: list[Account]) -> pd.DataFrame:
     return table.dropna(subset=["fixed_share"])
 
 
-def _rivals(spiking: Account, accounts: list[Account]) -> Iterator[Account]:
+def _baselines(spiking: Account, accounts: list[Account]) -> Iterator[Account]:
     """Networks without neurons, counted on the same images; the counterpart's quantised form."""
-    for rival in accounts:
+    for baseline in accounts:
         alike = all(
-            getattr(rival, what) == getattr(spiking, what)
+            getattr(baseline, what) == getattr(spiking, what)
             for what in ("source", "dataset", "size", "images")
         )
-        if rival.spiking or not alike:
+        if baseline.spiking or not alike:
             continue
-        yield rival
-        if model_card(rival.model).twin_of == spiking.model:
+        yield baseline
+        if model_card(baseline.model).counterpart_of == spiking.model:
             bits = quantisation_bits(spiking.steps)
-            yield replace(rival, bits=bits, title=f"{rival.title}, {bits} bits")
+            yield replace(baseline, bits=bits, title=f"{baseline.title}, {bits} bits")
 
 
 def _saving(
-    spiking: Account, rival: Account, options: Options
+    spiking: Account, baseline: Account, options: Options
 ) -> tuple[dict[str, Any], list[float]]:
     """A row of :func:`savings`, its interval still open, and what is saved on every image."""
-    prices, rival_prices = _prices_under(spiking, options), _prices_under(rival, options)
-    shares = [1 - p.energy / q.energy for p, q in zip(prices, rival_prices, strict=True)]
+    prices, baseline_prices = _prices_under(spiking, options), _prices_under(baseline, options)
+    shares = [1 - p.energy / q.energy for p, q in zip(prices, baseline_prices, strict=True)]
     mean_price = Price(_mean([p.fixed for p in prices]), _mean([p.slope for p in prices]), math.nan)
-    rival_energy = _mean([q.energy for q in rival_prices])
+    baseline_energy = _mean([q.energy for q in baseline_prices])
     row = {
         **_names(spiking),
-        "rival": rival.name,
-        "rival_title": rival.title,
-        "rival_bits": rival.bits,
+        "baseline": baseline.name,
+        "baseline_title": baseline.title,
+        "baseline_bits": baseline.bits,
         "images": len(spiking.images) if spiking.source == "measured" else 0,
         **options,
         "saving": _mean(shares),
         "low": math.nan,
         "high": math.nan,
-        "rate": _mean([p.rate for p in prices]),
-        "break_even_rate": mean_price.rate_for(rival_energy),
-        "fixed_share": mean_price.fixed / rival_energy,
+        "firing_rate": _mean([p.firing_rate for p in prices]),
+        "break_even_rate": mean_price.rate_for(baseline_energy),
+        "fixed_share": mean_price.fixed / baseline_energy,
     }
     return row, shares
 

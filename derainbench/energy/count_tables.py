@@ -19,7 +19,9 @@ def layer_table(counts: list[LayerCount]) -> pd.DataFrame:
         shapes = table[f"{side}_shape"]
         table[f"{side}_elements"] = [int(torch.Size(shape).numel()) for shape in shapes]
         table[f"{side}_shape"] = ["x".join(map(str, shape)) for shape in shapes]
-    table["step_rates"] = [" ".join(f"{r:.9g}" for r in rates) for rates in table["step_rates"]]
+    table["step_densities"] = [
+        " ".join(f"{r:.9g}" for r in rates) for rates in table["step_densities"]
+    ]
     return table
 
 
@@ -32,7 +34,7 @@ def image_totals(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -
     """Totals of one image.
 
     Returns:
-        ``macs_dense``; ``macs_analog`` (of layers on analog input); ``macs_analog_nonzero`` (those
+        ``macs_dense``; ``macs_analog`` (of layers on analog input); ``macs_effective`` (those
         with a non-zero input); ``macs_attention``; ``sops`` (accumulates caused by spikes);
         ``firing_rate`` (SOPs per possible one; NaN without spikes); ``membrane_updates``;
         ``membrane_state_values`` (elements held in memory);
@@ -46,10 +48,10 @@ def image_totals(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -
     return {
         "macs_dense": float(layers["macs"].sum()),
         "macs_analog": total.analog_macs,
-        "macs_analog_nonzero": total.analog_nonzero,
+        "macs_effective": total.effective_macs,
         "macs_attention": total.attention_macs,
         "sops": total.sops,
-        "firing_rate": total.rate,
+        "firing_rate": total.firing_rate,
         "membrane_updates": float(updates),
         "membrane_state_values": float(updates / steps),
         "unknown_share": float(unknown / put_out),

@@ -159,7 +159,7 @@ class OperationCounter(TorchDispatchMode):
         if self.measure:
             nonzero, reaching, kind = inspect_values(x, reach_of_places(axes))
             facts = self._facts(x, nonzero / math.prod(x.shape[2:]), kind)
-            facts["effective"] = reaching * fan_out
+            facts["effective_operations"] = reaching * fan_out
         self._record("convolution", LAYER, x, out, macs, reach, weight.numel(), facts)
         if bias is not None:
             self._other(aten.add.Tensor, args, out)
@@ -176,10 +176,10 @@ class OperationCounter(TorchDispatchMode):
             rows = x if x.dim() == 3 else x.reshape(self._folded(x), -1, x.shape[-1])
             nonzero, total, kind = inspect_values(rows.mT, None)
             facts = self._facts(x, nonzero / rows.shape[1], kind)
-            facts["effective"] = total * other.shape[-1]
+            facts["effective_operations"] = total * other.shape[-1]
             if not weighted:
                 first, second = (f if f.dim() == 3 else f[None] for f in (x, other))
-                facts["effective"] = products_without_zero(first, second, total)
+                facts["effective_operations"] = products_without_zero(first, second, total)
         role = LAYER if weighted else ATTENTION
         weights = other.numel() if weighted else 0
         self._record("matmul", role, x, out, macs, macs, weights, facts)
@@ -196,8 +196,8 @@ class OperationCounter(TorchDispatchMode):
         return {
             "input": kind,
             "constant": constant,
-            "rate": float(rates.mean()),
-            "step_rates": tuple(by_step.tolist()),
+            "activation_density": float(rates.mean()),
+            "step_densities": tuple(by_step.tolist()),
             "channel_std": float(by_channel.std(correction=0)),
         }
 

@@ -19,17 +19,17 @@ class Price:
     Attributes:
         fixed: what does not depend on the firing rate.
         slope: what is added if every neuron fires at every time step.
-        rate: the measured mean firing rate; NaN for networks without neurons, or unmeasured.
+        firing_rate: the measured mean firing rate; NaN for networks without neurons, or unmeasured.
     """
 
     fixed: float
     slope: float
-    rate: float
+    firing_rate: float
 
     @property
     def energy(self) -> float:
         """At the measured rate; NaN if that is unknown."""
-        return self.fixed + self.slope * self.rate if self.slope else self.fixed
+        return self.fixed + self.slope * self.firing_rate if self.slope else self.fixed
 
     def rate_for(self, energy: float) -> float:
         """The firing rate at which an energy is reached; NaN if the fixed part exceeds it.
@@ -52,14 +52,16 @@ def price(
         scenario: what is counted.
         zero_skipping: whether products with a zero activation cost nothing, in ANNs too.
     """
-    analog = image_work.analog_nonzero if zero_skipping else image_work.analog_macs
+    analog = image_work.effective_macs if zero_skipping else image_work.analog_macs
     fixed, slope = 0.0, image_work.spike_reach * costs.ac
     if image_work.spiking and scenario.analog == "ac":
         slope += analog * costs.ac
     else:
         fixed += analog * costs.mac
     if scenario.others:
-        products = image_work.attention_nonzero if zero_skipping else image_work.attention_macs
+        products = (
+            image_work.attention_effective_macs if zero_skipping else image_work.attention_macs
+        )
         fixed += products * costs.mac
         fixed += (
             image_work.adds * costs.add
@@ -71,7 +73,7 @@ def price(
         bits = stored * costs.bits + image_work.spike_values
         bits += image_work.weights * (costs.weight_bits or costs.bits)
         fixed += bits / 8 * costs.byte
-    return Price(fixed / PJ_PER_MJ, slope / PJ_PER_MJ, image_work.rate)
+    return Price(fixed / PJ_PER_MJ, slope / PJ_PER_MJ, image_work.firing_rate)
 
 
 def quantisation_bits(steps: int) -> int:

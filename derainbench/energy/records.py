@@ -37,10 +37,10 @@ class LayerCount:
             tell spikes from values), "integer" if all are whole numbers, else "analog";
             "unmeasured" for counts from the structure.
         constant: whether the input is the same at all time steps, where there are several.
-        rate: share of input elements that are not 0; for spikes the mean firing rate.
-        effective: accumulates caused by non-zero input elements, exact at borders (= conv of the
+        activation_density: share of input elements that are not 0; for spikes the mean firing rate.
+        effective_operations: accumulates caused by non-zero input elements, exact at borders (= conv of the
             non-zero mask with ones); for spikes these are the SOPs.
-        step_rates: ``rate`` at each time step.
+        step_densities: ``activation_density`` at each time step.
         channel_std: standard deviation over input channels of their rate.
     """
 
@@ -56,9 +56,9 @@ class LayerCount:
     weights: int
     input: str = UNMEASURED
     constant: bool = False
-    rate: float = math.nan
-    effective: float = math.nan
-    step_rates: tuple[float, ...] = ()
+    activation_density: float = math.nan
+    effective_operations: float = math.nan
+    step_densities: tuple[float, ...] = ()
     channel_std: float = math.nan
 
 

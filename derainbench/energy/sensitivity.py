@@ -49,11 +49,11 @@ def sensitivity(model: str, counterpart: str) -> pd.DataFrame:
         seen.setdefault((name, steps), counted)
         return structural_account(name, counted.layers.assign(image=""), counted.others, size)
 
-    default, rival = account(model, TABLE_SIZE, None), account(counterpart, TABLE_SIZE, None)
+    default, baseline = account(model, TABLE_SIZE, None), account(counterpart, TABLE_SIZE, None)
     cases: list[tuple[str, int, Account, Account, Costs]] = []
     if "T" in constructor_arguments(model, {}):
         cases += [
-            ("time steps", t, account(model, TABLE_SIZE, t), rival, default_costs)
+            ("time steps", t, account(model, TABLE_SIZE, t), baseline, default_costs)
             for t in TIME_STEPS
         ]
     cases += [
@@ -61,7 +61,13 @@ def sensitivity(model: str, counterpart: str) -> pd.DataFrame:
         for s in SIZES
     ]
     cases += [
-        ("MAC to accumulate", r, default, rival, replace(default_costs, mac=r * default_costs.ac))
+        (
+            "MAC to accumulate",
+            r,
+            default,
+            baseline,
+            replace(default_costs, mac=r * default_costs.ac),
+        )
         for r in MAC_TO_AC
     ]
     rows = []
@@ -70,7 +76,7 @@ def sensitivity(model: str, counterpart: str) -> pd.DataFrame:
             if varied == "MAC to accumulate" and scenarios()[scenario].others:
                 continue  # only the two costs are varied
             [cost] = image_prices(spiking, costs, scenario, reuse=reuse, zero_skipping=False)
-            [rival_cost] = image_prices(other, costs, scenario, reuse=False, zero_skipping=False)
+            [baseline_cost] = image_prices(other, costs, scenario, reuse=False, zero_skipping=False)
             rows.append(
                 {
                     "model": model,
@@ -78,8 +84,8 @@ def sensitivity(model: str, counterpart: str) -> pd.DataFrame:
                     "value": value,
                     "scenario": scenario,
                     "reuse": reuse,
-                    "break_even_rate": cost.rate_for(rival_cost.energy),
-                    "fixed_share": cost.fixed / rival_cost.energy,
+                    "break_even_rate": cost.rate_for(baseline_cost.energy),
+                    "fixed_share": cost.fixed / baseline_cost.energy,
                 }
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))

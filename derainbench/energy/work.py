@@ -15,11 +15,11 @@ class Work:
     """The work of one image, all layers together; NaN where only measurement could tell.
 
     Attributes:
-        analog_macs, analog_nonzero: MACs of layers on analog input: all, and those of non-zero
+        analog_macs, effective_macs: MACs of layers on analog input: all, and those of non-zero
             elements.
         spike_reach: accumulates of layers on spikes if every neuron fired at every time step.
         sops: those that really happen.
-        attention_macs, attention_nonzero: as the first two, inside attention.
+        attention_macs, attention_effective_macs: as the first two, inside attention.
         adds, multiplies, specials: all other operators.
         analog_values, spike_values: elements of layers' inputs and outputs that are moved.
         weights: weight elements read.
@@ -28,11 +28,11 @@ class Work:
     """
 
     analog_macs: float = 0.0
-    analog_nonzero: float = 0.0
+    effective_macs: float = 0.0
     spike_reach: float = 0.0
     sops: float = 0.0
     attention_macs: float = 0.0
-    attention_nonzero: float = 0.0
+    attention_effective_macs: float = 0.0
     adds: float = 0.0
     multiplies: float = 0.0
     specials: float = 0.0
@@ -43,7 +43,7 @@ class Work:
     spiking: bool
 
     @property
-    def rate(self) -> float:
+    def firing_rate(self) -> float:
         """Mean firing rate: SOPs per possible one."""
         return self.sops / self.spike_reach if self.spike_reach else math.nan
 
@@ -60,7 +60,7 @@ def work(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, reuse: bo
     """
     times = layers["steps"].where(layers["constant"], 1) if reuse else 1.0
     counted = layers.assign(
-        **{c: layers[c] / times for c in ("macs", "reach", "effective")},
+        **{c: layers[c] / times for c in ("macs", "reach", "effective_operations")},
         inputs=layers["input_elements"] / times,
         outputs=layers["output_elements"] / times,
     )
@@ -74,11 +74,11 @@ def work(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, reuse: bo
 
     return Work(
         analog_macs=total(analog, "macs"),
-        analog_nonzero=total(analog, "effective"),
+        effective_macs=total(analog, "effective_operations"),
         spike_reach=total(spikes, "reach"),
-        sops=total(spikes, "effective"),
+        sops=total(spikes, "effective_operations"),
         attention_macs=total(inside, "macs"),
-        attention_nonzero=total(inside, "effective"),
+        attention_effective_macs=total(inside, "effective_operations"),
         adds=total(others, "adds"),
         multiplies=total(others, "multiplies"),
         specials=total(others, "specials"),

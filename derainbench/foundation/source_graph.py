@@ -73,9 +73,7 @@ def libraries_behind(modules: Iterable[str]) -> dict[str, str]:
         for other in graph.find_modules_directly_imported_by(module)
         if graph.is_module_squashed(other)
     }
-    installed = _distributions()
-    names = {name for package in imported for name in installed.get(package, ())}
-    return {name: _version(name) for name in sorted(names)}
+    return dict(sorted(library for package in imported for library in _installed(package)))
 
 
 def source_files(modules: Iterable[str]) -> list[Path]:
@@ -137,13 +135,23 @@ def _graph(packages: tuple[str, ...]) -> grimp.ImportGraph:
 
 
 @cache
-def _version(distribution: str) -> str:
-    return metadata.version(distribution)
+def _installed(package: str) -> tuple[tuple[str, str], ...]:
+    """Names and versions of the distributions that install a package."""
+    return tuple((d.name, d.version) for d in _distributions().get(package, ()))
 
 
 @cache
-def _distributions() -> dict[str, list[str]]:
-    return dict(metadata.packages_distributions())
+def _distributions() -> dict[str, list[metadata.Distribution]]:
+    """By the packages that they install; :func:`importlib.metadata.packages_distributions` says
+    the same, but reads every list of files as paths, which takes most of a dry run.
+    """
+    installed: dict[str, list[metadata.Distribution]] = {}
+    for distribution in metadata.distributions():
+        files = (distribution.read_text("RECORD") or "").splitlines()
+        declared = (distribution.read_text("top_level.txt") or "").split()
+        for package in {*declared, *(file.split("/", 1)[0].split(",", 1)[0] for file in files)}:
+            installed.setdefault(package.removesuffix(".py"), []).append(distribution)
+    return installed
 
 
 @cache

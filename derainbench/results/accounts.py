@@ -52,6 +52,6 @@ def read_account(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFra
 
 def read_layers(file: Path) -> pd.DataFrame:
     """A table of layers or other operators, every digit kept."""
-    texts = ["model", "image", "layer", "step_rates"]
+    texts = ["model", "image", "layer", "step_densities"]
     table = pd.read_csv(file, dtype=dict.fromkeys(texts, str))
     return table.fillna({column: "" for column in texts if column in table})

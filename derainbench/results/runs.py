@@ -64,7 +64,8 @@ def counterpart_run(config: Config, of: RunVariant) -> RunVariant | None:
     candidates = [
         entry
         for entry in run_variants(config)
-        if model_card(entry.spec.model).twin_of == spiking and entry.spec.test[0] == of.spec.test[0]
+        if model_card(entry.spec.model).counterpart_of == spiking
+        and entry.spec.test[0] == of.spec.test[0]
     ]
     if not candidates:
         return None

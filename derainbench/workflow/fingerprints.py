@@ -62,7 +62,7 @@ def fingerprint(
         modules |= modules_behind(card.network.module for card in cards)
         if models:
             parts["cards"] = _digest_of_values(
-                {c.name: [c.network.model_dump(), c.spiking, c.twin_of] for c in cards}
+                {c.name: [c.network.model_dump(), c.spiking, c.counterpart_of] for c in cards}
             )
     patterns = catalog_patterns(modules)
     if models:

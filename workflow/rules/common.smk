@@ -54,7 +54,7 @@ ESTIMATED = [
     run
     for run in CONFIG.runs
     if not CONFIG.runs[run].ablation
-    and (model_card(CONFIG.runs[run].model).spiking or model_card(CONFIG.runs[run].model).twin_of)
+    and (model_card(CONFIG.runs[run].model).spiking or model_card(CONFIG.runs[run].model).counterpart_of)
 ]
 
 # The papers' networks and their counterparts.

@@ -1,7 +1,7 @@
 """Tests of claims about energy.
 
 Each takes a case and gives one verdict or several, where the answer depends on assumptions. Columns
-of ``scenarios/savings.csv`` call the network that another one is held against its rival.
+of ``scenarios/savings.csv`` call the network that another one is held against its baseline.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def energy_saving(case: Case) -> Iterator[Verdict]:
     table = table[
         (table["model"] == case.paper.network)
         & ~table["zero_skipping"]
-        & table["rival_bits"].isna()
+        & table["baseline_bits"].isna()
     ]
     full_size = table[table["source"] == "structure"]
     runs = {entry.run for entry in case.network_runs() if case.speaks_for_paper(entry.spec)}
@@ -43,7 +43,7 @@ def energy_saving(case: Case) -> Iterator[Verdict]:
     for letter, scenario in scenarios().items():
         named = f"scenario ({letter}): {scenario.label}"
         rows = full_size[full_size["scenario"] == letter]
-        counterpart = rows["rival"] == case.paper.counterpart
+        counterpart = rows["baseline"] == case.paper.counterpart
         if counterpart.any():
             reading = f"{named}, against the ANN counterpart"
             yield _possible_against_counterpart(case, rows[counterpart], reading)
@@ -122,7 +122,7 @@ def _rate_text(rate: float) -> str:
 
 def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verdict:
     """The published saving against ANNs other than the counterpart: which one is not stated."""
-    reading = f"{named}, against {rows['rival'].nunique()} other ANNs"
+    reading = f"{named}, against {rows['baseline'].nunique()} other ANNs"
     best = float(_best(_default(rows)).max())
     possible = rows[_possible(case, rows)]
     if possible.empty:
@@ -136,8 +136,8 @@ def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verd
         )
     costs_by_names: dict[str, list[str]] = {}
     for costs, of_costs in possible.groupby("costs", sort=False):
-        all_of_them = of_costs["rival"].nunique() == rows["rival"].nunique()
-        names = "all of them" if all_of_them else ", ".join(of_costs["rival_title"].unique())
+        all_of_them = of_costs["baseline"].nunique() == rows["baseline"].nunique()
+        names = "all of them" if all_of_them else ", ".join(of_costs["baseline_title"].unique())
         costs_by_names.setdefault(names, []).append(str(costs))
     against = "; ".join(
         f"against {names} under {', '.join(costs)}" for names, costs in costs_by_names.items()
@@ -155,16 +155,20 @@ def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verd
 
 def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[Verdict]:
     """What the paper's network saves at its own firing rate, means over seeds."""
-    titles = rows.drop_duplicates("rival").set_index("rival")["rival_title"]
+    titles = rows.drop_duplicates("baseline").set_index("baseline")["baseline_title"]
     compared = (
-        rows["rival"].str.rpartition("/")[0].where(rows["rival"].str.contains("/"), rows["rival"])
+        rows["baseline"]
+        .str.rpartition("/")[0]
+        .where(rows["baseline"].str.contains("/"), rows["baseline"])
     )
     counterparts = {
         name
         for name, run in case.config.runs.items()
         if known_model(run.model) == case.paper.counterpart
     } | {case.paper.counterpart}
-    at_rate = f"at the measured firing rate of {rows['rate'].mean():.3f}, under {DEFAULT_COSTS}"
+    at_rate = (
+        f"at the measured firing rate of {rows['firing_rate'].mean():.3f}, under {DEFAULT_COSTS}"
+    )
     is_counterpart = compared.isin(counterparts)
     for run, savings in rows[is_counterpart].groupby(compared, sort=False):
         saving = float(savings["saving"].mean())
@@ -173,13 +177,13 @@ def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[V
         yield case.verdict(
             Outcome.REPRODUCED if case.claim.within(saving) else missed,
             f"{saving:.0%} {at_rate}",
-            reading=f"{reading}, against {titles[savings['rival'].iloc[0]]} ({run})",
+            reading=f"{reading}, against {titles[savings['baseline'].iloc[0]]} ({run})",
             measured=saving,
             low=one.low,
             high=one.high,
             evidence=(SAVINGS,),
         )
-    others = rows[~is_counterpart].groupby("rival_title", sort=False)["saving"].mean()
+    others = rows[~is_counterpart].groupby("baseline_title", sort=False)["saving"].mean()
     if others.empty:
         return
     enough = others[others >= case.claim.number - case.claim.tolerance]

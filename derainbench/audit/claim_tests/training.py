@@ -48,7 +48,7 @@ def rain_spikes(case: Case) -> Iterator[Verdict]:
         outcome, reason = case.scaled(
             entry.spec,
             _rain_spikes_outcome(whole["verdict"], lower_somewhere=bool(depths["lower"])),
-            f"rain places fire {whole['rate']:.4f} against {whole['rate_other']:.4f} spikes per "
+            f"rain places fire {whole['firing_rate']:.4f} against {whole['firing_rate_other']:.4f} spikes per "
             f"neuron and step at the same places of the clean image ({whole['verdict']}); by depth: "
             f"higher at {depths['higher']} of {depths['number']}, lower at {depths['lower']}, "
             f"undecided at {depths['undecided']}",

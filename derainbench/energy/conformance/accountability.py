@@ -74,7 +74,7 @@ def _dense(count: LayerCount) -> tuple[object, ...]:
 
 def counterpart_topology(subject: Subject) -> str:
     """An ANN counterpart has the layers of its spiking network, time steps folded out."""
-    name = subject.card.twin_of
+    name = subject.card.counterpart_of
     if name is None:
         raise DoesNotApply("the card names no spiking network that this one is the counterpart of")
     known = constructor_arguments(name, {})

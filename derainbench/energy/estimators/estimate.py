@@ -100,8 +100,8 @@ def binary_notes(benchmark: BenchmarkCount) -> list[str]:
     """How much the rule "all elements 0 or 1, or else all are values" decides."""
     notes = []
     analog = benchmark.layers[benchmark.layers["input"].isin([ANALOG, INTEGER])]
-    if analog["effective"].sum() < analog["macs"].sum():
-        share = 1 - analog["effective"].sum() / analog["macs"].sum()
+    if analog["effective_operations"].sum() < analog["macs"].sum():
+        share = 1 - analog["effective_operations"].sum() / analog["macs"].sum()
         notes.append(
             f"{share:.1%} of the MACs multiply a zero, padding included, and cost in full: an "
             "input with a single element other than 0 and 1 counts as values"

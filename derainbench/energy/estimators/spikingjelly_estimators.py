@@ -193,7 +193,7 @@ def _read_spikesim(mode: str) -> Callable[..., Estimate]:
         dense = sum(s["dense_patch_tile_count"] for s in stages)
         notes = [f"{active / dense:.1%} of the crossbar patches are active"]
         if benchmark.work.spike_reach:
-            notes[0] += f", at a firing rate of {benchmark.work.rate:.1%}"
+            notes[0] += f", at a firing rate of {benchmark.work.firing_rate:.1%}"
         root = type(model).__name__
         known = {scope.removeprefix(f"{root}.") for scope in report.stage_metadata}
         without = benchmark.layers[~benchmark.layers["layer"].isin(known)]

@@ -18,9 +18,9 @@ NEVER = 1e30  # a firing threshold out of reach; infinity times no spike would b
 
 
 class SpikeMap(NamedTuple):
-    """A layer's spikes by place: ``rate`` [T,h,w], the mean over its ``channels``."""
+    """A layer's spikes by place: ``firing_rate`` [T,h,w], the mean over its ``channels``."""
 
-    rate: torch.Tensor
+    firing_rate: torch.Tensor
     channels: int
 
 
@@ -82,7 +82,7 @@ def potential_maps(
 def charged(node: BaseNode, x_seq: torch.Tensor) -> torch.Tensor:
     """A neuron's potential after charging and before reset, at every step of its input [T,...].
 
-    spikingjelly keeps potentials after the reset only (``store_v_seq``). A twin that never fires
+    spikingjelly keeps potentials after the reset only (``store_v_seq``). A counterpart that never fires
     is therefore taken one step on from every such potential: it never resets.
     """
     silent = copy.copy(node)

@@ -21,9 +21,9 @@ def compare_pair(
     """
     rows = []
     for depth, (layer, spikes) in enumerate(rainy.items(), start=1):
-        steps, height, width = spikes.rate.shape
+        steps, height, width = spikes.firing_rate.shape
         rain, dry = rain_and_clean_places(mask, (height, width))
-        rate, clean_rate = (maps.rate.double().mean(0) for maps in (spikes, clean[layer]))
+        rate, clean_rate = (maps.firing_rate.double().mean(0) for maps in (spikes, clean[layer]))
         rows.append(
             {
                 "depth": depth,
@@ -34,10 +34,10 @@ def compare_pair(
                 "width": width,
                 "rain_share": rain.double().mean().item(),
                 "clean_share": dry.double().mean().item(),
-                "rate_rain": rate[rain].mean().item(),
-                "rate_counterpart": clean_rate[rain].mean().item(),
-                "rate_clean": rate[dry].mean().item(),
-                "rate_clean_counterpart": clean_rate[dry].mean().item(),
+                "firing_rate_rain": rate[rain].mean().item(),
+                "firing_rate_counterpart": clean_rate[rain].mean().item(),
+                "firing_rate_clean": rate[dry].mean().item(),
+                "firing_rate_clean_counterpart": clean_rate[dry].mean().item(),
             }
         )
     return rows

@@ -23,7 +23,7 @@ def rain_patch(model: nn.Module, pair: RainPair, device: torch.device) -> dict[s
         device: of the network.
 
     Returns:
-        ``pixels`` uint8 [2,s,s,3], ``potential`` and ``rate`` float32 [2,L,T,s,s] (first axis
+        ``pixels`` uint8 [2,s,s,3], ``potential`` and ``firing_rate`` float32 [2,L,T,s,s] (first axis
         rainy, clean; means over channels) of the ``layers`` [L], the first at the image's
         resolution, with their firing ``threshold`` [L]; ``top`` and ``left`` in the crop, and the
         ``image``.
@@ -36,7 +36,7 @@ def rain_patch(model: nn.Module, pair: RainPair, device: torch.device) -> dict[s
     top, left = densest_window(pair.mask, (pair.rainy - pair.clean).abs().amax(0), side)
     images = [image.to(device) for image in (pair.rainy, pair.clean)]
     rates = [spike_maps(model, image) for image in images]
-    full_size = [name for name, maps in rates[0].items() if maps.rate.shape[1:] == size]
+    full_size = [name for name, maps in rates[0].items() if maps.firing_rate.shape[1:] == size]
     layers = full_size[:LAYERS_SHOWN]
     if not layers:
         raise BenchError("no spiking layer works at the image's resolution: nothing to show")
@@ -50,7 +50,7 @@ def rain_patch(model: nn.Module, pair: RainPair, device: torch.device) -> dict[s
     return {
         "pixels": (pixels * 255).round().byte().permute(0, 2, 3, 1).numpy(),
         "potential": cut(potentials),
-        "rate": cut([{name: m[name].rate for name in layers} for m in rates]),
+        "firing_rate": cut([{name: m[name].firing_rate for name in layers} for m in rates]),
         "layers": np.array(layers),
         "threshold": np.array([model.get_submodule(name).v_threshold for name in layers]),
         "top": np.array(top),

@@ -15,20 +15,20 @@ VERDICTS = HIGHER, LOWER, UNDECIDED = "higher", "lower", "undecided"
 # Name: (column of spikes.csv, column that it is held against, what is asked).
 COMPARISONS = {
     "counterpart": (
-        "rate_rain",
-        "rate_counterpart",
+        "firing_rate_rain",
+        "firing_rate_counterpart",
         "rain locations of the rainy image against the same locations of the clean image: what "
         "the rain itself does",
     ),
     "within": (
-        "rate_rain",
-        "rate_clean",
+        "firing_rate_rain",
+        "firing_rate_clean",
         "rain locations against clean locations of the same rainy image: confounded by what the "
         "rain falls on",
     ),
     "content": (
-        "rate_counterpart",
-        "rate_clean_counterpart",
+        "firing_rate_counterpart",
+        "firing_rate_clean_counterpart",
         "the two sets of locations of `within`, in the clean image, where there is no rain: how "
         "much of `within` is content",
     ),
@@ -72,7 +72,7 @@ def compare_rates(first: pd.Series, second: pd.Series) -> dict[str, float]:
     """Two spike rates per image, paired by image.
 
     Returns:
-        ``images`` (with both rates), the mean of each (``rate``, ``rate_other``), the mean
+        ``images`` (with both rates), the mean of each (``firing_rate``, ``firing_rate_other``), the mean
         ``difference`` with its interval (``low``, ``high``), the ``ratio`` of the means with its
         interval (``ratio_low``, ``ratio_high``), and ``p`` of Wilcoxon's signed-rank test.
     """
@@ -83,8 +83,8 @@ def compare_rates(first: pd.Series, second: pd.Series) -> dict[str, float]:
     ratio_low, ratio_high = ratio_interval(a, b)
     return {
         "images": len(a),
-        "rate": means[0],
-        "rate_other": means[1],
+        "firing_rate": means[0],
+        "firing_rate_other": means[1],
         "difference": means[0] - means[1],
         "low": low,
         "high": high,

@@ -23,8 +23,8 @@ def spike_sentences(result: dict[str, Any]) -> list[str]:
         for key, alike in (("by_depth", "depth"), ("by_neuron", "neuron")):
             total = comparison[key]
             lines.append(
-                f"  every {alike} alike: {total['verdict']}, {total['rate']:.4f} against "
-                f"{total['rate_other']:.4f} spikes per neuron and step, difference "
+                f"  every {alike} alike: {total['verdict']}, {total['firing_rate']:.4f} against "
+                f"{total['firing_rate_other']:.4f} spikes per neuron and step, difference "
                 f"{total['difference']:+.4f} [{total['low']:+.4f}, {total['high']:+.4f}], "
                 f"{total['images']} images"
             )

@@ -25,12 +25,12 @@ def rate_figure(layers: pd.DataFrame, title: str) -> Figure:
     import seaborn as sns  # takes a second, and not every stage that gets here draws
 
     spikes = layers[layers["input"].isin([SPIKES, SILENT]) & (layers["role"] == "layer")]
-    rates = spikes["step_rates"].str.split(" ", expand=True).astype(float)
+    rates = spikes["step_densities"].str.split(" ", expand=True).astype(float)
     rates.columns = [f"t = {i + 1}" for i in range(rates.shape[1])]
     depth = {name: i for i, name in enumerate(dict.fromkeys(spikes["layer"]), 1)}
     long = (
         rates.assign(depth=spikes["layer"].map(depth))
-        .melt(id_vars="depth", var_name="time step", value_name="rate")
+        .melt(id_vars="depth", var_name="time step", value_name="firing_rate")
         .dropna()
     )
     figure, axes = plt.subplots(figsize=(max(5.5, 0.32 * len(depth) + 1.6), 3.8))
@@ -38,7 +38,7 @@ def rate_figure(layers: pd.DataFrame, title: str) -> Figure:
     sns.lineplot(
         long,
         x="depth",
-        y="rate",
+        y="firing_rate",
         hue="time step",
         style="time step",
         markers=True,
@@ -49,7 +49,9 @@ def rate_figure(layers: pd.DataFrame, title: str) -> Figure:
         markersize=5,
         linewidth=1,
     )
-    weighted = (spikes["effective"].sum() / spikes["reach"].sum()) if len(spikes) else np.nan
+    weighted = (
+        (spikes["effective_operations"].sum() / spikes["reach"].sum()) if len(spikes) else np.nan
+    )
     label = f"mean over possible\noperations: {weighted:.3f}"
     axes.axhline(weighted, color="0.3", linestyle=":", linewidth=1, label=label)
     axes.set_xticks(list(depth.values()), list(depth), rotation=90, fontsize=7)

@@ -26,12 +26,12 @@ def heat_maps(patch: dict[str, np.ndarray], title: str) -> Figure:
         patch: the arrays of ``patch.npz``; see :mod:`derainbench.energy.spikes.rain_patch`.
         title: which weights and images.
     """
-    pixels, potential, rate = patch["pixels"], patch["potential"], patch["rate"].mean(axis=2)
+    pixels, potential, rate = patch["pixels"], patch["potential"], patch["firing_rate"].mean(axis=2)
     layers, steps = potential.shape[1:3]
     scales = {
         "luminance": {"cmap": "gray", "vmin": 0, "vmax": 255},
         "potential": {"cmap": "viridis", "vmin": potential.min(), "vmax": potential.max()},
-        "rate": {"cmap": "magma", "vmin": 0, "vmax": rate.max()},
+        "firing_rate": {"cmap": "magma", "vmin": 0, "vmax": rate.max()},
     }
     figure = plt.figure(figsize=(1.3 * steps + 5.2, 3.1 * layers + 1.2), layout="constrained")
     grid = figure.add_gridspec(
@@ -58,7 +58,7 @@ def heat_maps(patch: dict[str, np.ndarray], title: str) -> Figure:
             named = [(f"potential, t = {i + 1}", "potential") for i in range(steps)]
             shown = [*potential[row, layer], rate[row, layer]]
             for axes, values, (name, scale) in zip(
-                cells, shown, [*named, ("spike rate", "rate")], strict=True
+                cells, shown, [*named, ("spike rate", "firing_rate")], strict=True
             ):
                 caption = f"{values.mean():.3f} ± {values.std():.3f}"
                 _map(axes, values, name if layer == 0 else "", caption, **scales[scale])
@@ -66,7 +66,7 @@ def heat_maps(patch: dict[str, np.ndarray], title: str) -> Figure:
     spans = {
         "luminance": (slice(1, 2), "luminance, 0 to 255"),
         "potential": (slice(2, 2 + steps), "membrane potential before firing, mean over channels"),
-        "rate": (slice(2 + steps, None), "spikes per neuron\nand step"),
+        "firing_rate": (slice(2 + steps, None), "spikes per neuron\nand step"),
     }
     for name, (columns, label) in spans.items():
         axes = figure.add_subplot(grid[-1, columns])

@@ -37,8 +37,8 @@ def matrix_figure(savings_of_run: pd.DataFrame, title: str) -> Figure:
         ]
     )
     order = list(dict.fromkeys(rows.sort_values(["scenario", "reuse", "zero_skipping"])["column"]))
-    baselines = list(dict.fromkeys(rows["rival_title"]))
-    table = rows.pivot_table("saving", "rival_title", "column", sort=False)
+    baselines = list(dict.fromkeys(rows["baseline_title"]))
+    table = rows.pivot_table("saving", "baseline_title", "column", sort=False)
     table = table.reindex(index=baselines, columns=order)
     text = table.map(lambda v: "" if pd.isna(v) else f"{v:.0%}" if v > -1 else f"{1 - v:.1f}x")
     figure, axes = plt.subplots(figsize=(0.52 * len(order) + 2.4, 0.34 * len(baselines) + 1.9))

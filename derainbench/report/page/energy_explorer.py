@@ -1,6 +1,6 @@
 """The data behind the page's explorer of energy by firing rate.
 
-Columns of ``scenarios/savings.csv`` call the network that another one is held against its rival.
+Columns of ``scenarios/savings.csv`` call the network that another one is held against its baseline.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def energy(config: Config) -> dict[str, Any]:
     """Energy as a function of the firing rate, of every spiking network and its baselines.
 
     Returns:
-        ``networks``: each with ``rate`` (measured, or None), ``claimed`` (the saving that its paper
+        ``networks``: each with ``firing_rate`` (measured, or None), ``claimed`` (the saving that its paper
         claims, or None), ``prices``: {costs: {option: [fixed, slope]}} in mJ, energy = fixed +
         slope * rate, and ``baselines``: each with ``energies`` {costs: {option: mJ}}; options by
         :func:`option_key`.
@@ -45,14 +45,14 @@ def energy(config: Config) -> dict[str, Any]:
         of_source = table[table["source"] == source]
         priced = of_source[of_source["name"] == name]
         first = records(priced)[0]
-        rates = priced["rate"].dropna().tolist()
+        rates = priced["firing_rate"].dropna().tolist()
         networks.append(
             {
                 "id": f"{source}:{name}",
                 "title": first["title"],
                 "about": _about(first, weights),
                 "measured": source == "measured",
-                "rate": rates[0] if rates else None,
+                "firing_rate": rates[0] if rates else None,
                 "claimed": claimed.get(first["model"]),
                 "prices": _by_option(priced, lambda row: [row["fixed_mj"], row["slope_mj"]]),
                 "baselines": _baselines(savings, priced, of_source),
@@ -92,7 +92,7 @@ def _by_option(
 
 def _counterparts() -> set[str]:
     """Models that share a spiking one's topology."""
-    return {name for name in model_names() if model_card(name).twin_of}
+    return {name for name in model_names() if model_card(name).counterpart_of}
 
 
 def _baselines(
@@ -113,8 +113,8 @@ def _baselines(
     }
 
     def price(row: dict[str, Any]) -> float:
-        if math.isnan(row["rival_bits"]):
-            key = (row["rival"], row["costs"], row["scenario"], row["zero_skipping"])
+        if math.isnan(row["baseline_bits"]):
+            key = (row["baseline"], row["costs"], row["scenario"], row["zero_skipping"])
             return energies[key]
         # Quantised counterparts stand in the table of savings only: multiples of our fixed part.
         own = network[tuple(row[option] for option in OPTIONS)]
@@ -125,6 +125,6 @@ def _baselines(
     counterparts = set(of_source.loc[of_source["model"].isin(_counterparts()), "name"])
     compared = [
         (name not in counterparts, {"title": title, "energies": _by_option(rows, price)})
-        for (title, name), rows in savings.groupby(["rival_title", "rival"], sort=False)
+        for (title, name), rows in savings.groupby(["baseline_title", "baseline"], sort=False)
     ]
     return [baseline for _, baseline in sorted(compared, key=lambda pair: pair[0])]

@@ -160,8 +160,8 @@ def _saving(config: Config, entry: RunVariant, printed: _Published) -> dict[str,
         return row | {"counted_reason": reason}
     table = plain_rows(read_scenarios(config, "savings"))
     of_run = table["name"].str.rsplit("/", n=1).str[0] == entry.run
-    compared = table["rival"].str.rsplit("/", n=1).str[0]
-    of_counterpart = (compared == counterpart.run) & table["rival_bits"].isna()
+    compared = table["baseline"].str.rsplit("/", n=1).str[0]
+    of_counterpart = (compared == counterpart.run) & table["baseline_bits"].isna()
     measured = table[of_run & of_counterpart].groupby("scenario")["saving"].mean()
     row |= {f"{OWN_COLUMNS[config.label]}_saving_{s}": value for s, value in measured.items()}
     if same and claimed is not None:

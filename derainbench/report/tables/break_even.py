@@ -25,10 +25,13 @@ def break_even_text(row: dict[str, Any]) -> str:
 def break_even(config: Config) -> Table:
     """Every spiking network at full size against every other one, from the structure alone."""
     frame = read_scenarios(config, "savings")
-    frame = frame[frame["source"] == "structure"].drop(columns=["saving", "low", "high", "rate"])
+    frame = frame[frame["source"] == "structure"].drop(
+        columns=["saving", "low", "high", "firing_rate"]
+    )
     frame.insert(0, "configuration", config.name)
     chosen = frame[
-        ((frame["costs"] == DEFAULT_COSTS) | frame["rival_bits"].notna()) & ~frame["zero_skipping"]
+        ((frame["costs"] == DEFAULT_COSTS) | frame["baseline_bits"].notna())
+        & ~frame["zero_skipping"]
     ]
     view = [
         {
@@ -41,7 +44,7 @@ def break_even(config: Config) -> Table:
             },
         }
         for (title, baseline, costs), rows in chosen.groupby(
-            ["title", "rival_title", "costs"], sort=False
+            ["title", "baseline_title", "costs"], sort=False
         )
     ]
     caption = (

@@ -21,7 +21,7 @@ def complexity(config: Config) -> Table:
     """Parameters, operation counts and energy per method, mean over images and seeds."""
     accounts = read_accounts(config)
     keys = ["title", "weights", "run", "dataset", "counted_size", "images", "parameters"]
-    numbers = ["gmacs_256", "macs_analog", "macs_analog_nonzero", "macs_attention", "sops"]
+    numbers = ["gmacs_256", "macs_analog", "macs_effective", "macs_attention", "sops"]
     numbers += ["firing_rate", "membrane_updates"]
     frame = accounts.groupby(keys, sort=False)[numbers].mean().reset_index()
     for column in numbers[1:-2]:
@@ -30,7 +30,7 @@ def complexity(config: Config) -> Table:
         columns={
             "title": "method",
             "macs_analog": "analog_gmacs",
-            "macs_analog_nonzero": "analog_nonzero_gmacs",
+            "macs_effective": "effective_gmacs",
             "macs_attention": "attention_gmacs",
             "sops": "gsops",
         }

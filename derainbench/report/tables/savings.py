@@ -37,12 +37,12 @@ def savings(config: Config) -> Table:
     frame = read_scenarios(config, "savings")
     frame.insert(0, "configuration", config.name)
     measured = plain_rows(frame[frame["source"] == "measured"])
-    run, bits = measured["name"].str.partition("/")[0], measured["rival_bits"].fillna(0)
+    run, bits = measured["name"].str.partition("/")[0], measured["baseline_bits"].fillna(0)
     view = [
         {
             "Spiking network": rows["title"].iloc[0],
             "Baseline": baseline,
-            "Firing rate": number(rows["rate"].mean(), 3),
+            "Firing rate": number(rows["firing_rate"].mean(), 3),
             **{
                 f"({s})": saving_text(over_seeds(rows[rows["scenario"] == s]))
                 for s in scenarios()
@@ -50,7 +50,7 @@ def savings(config: Config) -> Table:
             },
         }
         for (_, baseline, _), rows in measured.groupby(
-            [run, measured["rival_title"], bits], sort=False
+            [run, measured["baseline_title"], bits], sort=False
         )
     ]
     caption = captioned(

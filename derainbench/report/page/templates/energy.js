@@ -37,7 +37,7 @@
 
   const plot = (priced, rate) => {
     if (!window.Plotly) return;
-    const rates = [0, 1], { rate: measured, claimed } = network();
+    const rates = [0, 1], { firing_rate: measured, claimed } = network();
     const lines = [
       {
         x: rates, y: rates.map((r) => 1 - (priced.fixed + priced.slope * r) / priced.baseline),
@@ -76,10 +76,10 @@
     const chosen = network(), rate = Number(field("rate").value);
     const priced = account(chosen, baseline(), field("costs").value, key(), rate);
     field("rate-value").value = rate.toFixed(3);
-    field("measured").hidden = chosen.rate === null;
-    field("measured").textContent = chosen.rate === null ? "" : `measured: ${chosen.rate.toFixed(3)}`;
+    field("measured").hidden = chosen.firing_rate === null;
+    field("measured").textContent = chosen.firing_rate === null ? "" : `measured: ${chosen.firing_rate.toFixed(3)}`;
     field("about").textContent = `${chosen.title}: ${chosen.about}.`
-      + (chosen.rate === null ? " Its firing rate takes trained full-size weights: choose one." : "")
+      + (chosen.firing_rate === null ? " Its firing rate takes trained full-size weights: choose one." : "")
       + ` Scenario (${field("scenario").value}): `
       + `${data.scenarios[field("scenario").value].text}. Costs: ${data.costs[field("costs").value]}.`;
     for (const part of ["own", "other", "own-name", "baseline-name", "break-even"]) field(part).textContent = "";
@@ -109,7 +109,7 @@
     const before = field("baseline").selectedOptions[0]?.textContent;
     const titles = network().baselines.map((b) => b.title);
     fill(field("baseline"), titles.map((title, i) => [String(i), title]), String(Math.max(titles.indexOf(before), 0)));
-    if (network().rate !== null) field("rate").value = network().rate;
+    if (network().firing_rate !== null) field("rate").value = network().firing_rate;
     draw();
   };
 
@@ -119,7 +119,7 @@
   field("network").addEventListener("change", chooseBaseline);
   for (const name of ["baseline", "scenario", "costs", "reuse", "skip"]) field(name).addEventListener("change", draw);
   field("rate").addEventListener("input", draw);
-  field("measured").addEventListener("click", () => { field("rate").value = network().rate; draw(); });
+  field("measured").addEventListener("click", () => { field("rate").value = network().firing_rate; draw(); });
   chooseBaseline();
   whenNear(field("plot"), draw);
 })();
