@@ -85,23 +85,23 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
             as it was.
     """
     state = read_state_dict(path)
-    own = model.state_dict()
-    missing = [k for k in own if k not in state]
-    unexpected = [k for k in state if k not in own]
-    reshaped = [k for k in own if k in state and own[k].shape != state[k].shape]
+    expected = model.state_dict()
+    missing = [k for k in expected if k not in state]
+    unexpected = [k for k in state if k not in expected]
+    reshaped = [k for k in expected if k in state and expected[k].shape != state[k].shape]
     if missing or unexpected or reshaped:
         differences = [
             _some(f"{len(missing)} missing", missing),
             _some(f"{len(unexpected)} unexpected", unexpected),
             _some(
                 f"{len(reshaped)} of another shape",
-                [f"{k} {list(state[k].shape)} for {list(own[k].shape)}" for k in reshaped],
+                [f"{k} {list(state[k].shape)} for {list(expected[k].shape)}" for k in reshaped],
             ),
         ]
         raise BenchError(
             f"{path}: does not fit {type(model).__name__}: "
             f"{'; '.join(d for d in differences if d)}. "
-            f"{_reason(own, missing, unexpected, reshaped)}"
+            f"{_reason(expected, missing, unexpected, reshaped)}"
         )
     not_finite = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
     if not_finite:
@@ -116,9 +116,9 @@ def _some(what: str, keys: list[str], most: int = 2) -> str:
     return f"{what} ({', '.join(keys[:most])}{more})"
 
 
-def _reason(own: dict, missing: list[str], unexpected: list[str], reshaped: list[str]) -> str:
+def _reason(expected: dict, missing: list[str], unexpected: list[str], reshaped: list[str]) -> str:
     """The likely reason for a disagreement, as one sentence."""
-    if len(missing) == len(own):
+    if len(missing) == len(expected):
         return "No key is shared: these are the weights of another model."
     odd = [k.split(" ")[0] for k in (*missing, *unexpected, *reshaped)]
     if all(".attn.ta." in k for k in odd):
@@ -137,8 +137,8 @@ def _reason(own: dict, missing: list[str], unexpected: list[str], reshaped: list
 def weight_metadata(run_settings: Mapping[str, Any]) -> dict[str, str]:
     """What our own weight files say about themselves: enough to rebuild the model."""
     # One key only: safetensors writes several in a random order, and equal runs give equal bytes.
-    own = {"model": run_settings["model"], "kwargs": run_settings["kwargs"]}
-    return {"derainbench": json.dumps(own, sort_keys=True)}
+    settings = {"model": run_settings["model"], "kwargs": run_settings["kwargs"]}
+    return {"derainbench": json.dumps(settings, sort_keys=True)}
 
 
 def load_model(
@@ -152,11 +152,11 @@ def load_model(
     Raises:
         BenchError: if the weights are of another model or cannot be read.
     """
-    own = _own_metadata(Path(weights))
-    if own and own["model"] != model_card(name).name:
-        raise BenchError(f"{weights}: these are weights of '{own['model']}', not of '{name}'")
-    stored = own["kwargs"] if own else {}
-    if kwargs and own and dict(kwargs) != stored:
+    metadata = _own_metadata(Path(weights))
+    if metadata and metadata["model"] != model_card(name).name:
+        raise BenchError(f"{weights}: these are weights of '{metadata['model']}', not of '{name}'")
+    stored = metadata["kwargs"] if metadata else {}
+    if kwargs and metadata and dict(kwargs) != stored:
         raise BenchError(f"{weights}: was trained with {stored}, not with {dict(kwargs)}")
     arguments = dict(kwargs or stored)
     model = build(name, **arguments)
@@ -173,10 +173,10 @@ def model_named_by(path: Path) -> str:
     path = Path(path)
     if not path.is_file():
         raise BenchError(f"{path}: no such weight file")
-    own = _own_metadata(path)
-    if own is None:
+    metadata = _own_metadata(path)
+    if metadata is None:
         raise BenchError(f"{path}: does not say which model it is of; name it with --model")
-    return str(own["model"])
+    return str(metadata["model"])
 
 
 def _own_metadata(path: Path) -> dict[str, Any] | None:

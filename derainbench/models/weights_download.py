@@ -35,7 +35,7 @@ LARGEST = 2_000_000_000  # bytes; a guard against zip bombs: the largest network
 class _Call:
     """What one call of :func:`fetch` shares between files."""
 
-    of: ModelCard
+    card: ModelCard
     root: Path
     patience: Patience | None
     accept_new: bool
@@ -79,9 +79,9 @@ def fetch(
         BenchError: if no file could be had; the message says what was tried, and how a person gets
             them.
     """
-    of = model_card(model)
-    call = _Call(of, Path(root), patience, accept_new)
-    files = _wanted(of, dataset)
+    card = model_card(model)
+    call = _Call(card, Path(root), patience, accept_new)
+    files = _wanted(card, dataset)
     to_download = any(file.automatic and not call.place(file).exists() for file in files)
     had, not_had = [], []
     with _alone(call) if to_download else nullcontext():
@@ -95,16 +95,18 @@ def fetch(
     return had + not_had
 
 
-def _wanted(of: ModelCard, dataset: str | None) -> list[WeightFile]:
-    if of.no_weights:
-        raise BenchError(f"model '{of.name}' has no weights: {of.no_weights}")
+def _wanted(card: ModelCard, dataset: str | None) -> list[WeightFile]:
+    if card.no_weights:
+        raise BenchError(f"model '{card.name}' has no weights: {card.no_weights}")
     found = [
-        f for f in of.weights if not (dataset and f.dataset) or _plain(f.dataset) == _plain(dataset)
+        f
+        for f in card.weights
+        if not (dataset and f.dataset) or _plain(f.dataset) == _plain(dataset)
     ]
     if not found:
-        there = dict.fromkeys(f.dataset for f in of.weights if f.dataset)
+        there = dict.fromkeys(f.dataset for f in card.weights if f.dataset)
         raise BenchError(
-            f"model '{of.name}' has no weights trained on '{dataset}'{did_you_mean(str(dataset), there)}"
+            f"model '{card.name}' has no weights trained on '{dataset}'{did_you_mean(str(dataset), there)}"
         )
     return found
 
@@ -141,17 +143,17 @@ def _get(call: _Call, file: WeightFile) -> str:
         BenchError: if it could not be had.
     """
     place = call.place(file)
-    told = f"{place}: {file.dataset or 'set not said'}" + (
+    description = f"{place}: {file.dataset or 'set not said'}" + (
         f" ({file.task})" if file.task != "deraining" else ""
     )
     if place.exists():
-        return f"{told}: is there, {_check_present(call, file)}"
+        return f"{description}: is there, {_check_present(call, file)}"
     failures = []
     for source in file.sources:
         if isinstance(source, ManualMirror):
             continue
         try:
-            return f"{told}: fetched, sha256 {_bring(call, file, source)[:16]}…"
+            return f"{description}: fetched, sha256 {_bring(call, file, source)[:16]}…"
         except MirrorError as error:
             failures.append(f"tried: {error}")
     raise BenchError(
@@ -182,8 +184,8 @@ def _check_present(call: _Call, file: WeightFile) -> str:
     seen = {call.first_seen.sha256(_key(file, source)) for source in file.sources}
     if found in {file.sha256, *seen}:
         return f"sha256 {found[:16]}…"
-    _refuse_misfits(call.of, file, place)
-    return f"fits {call.of.title}; no digest is known to hold it against"
+    _refuse_misfits(call.card, file, place)
+    return f"fits {call.card.title}; no digest is known to hold it against"
 
 
 def _key(file: WeightFile, source: HttpMirror | DriveFile | ManualMirror) -> str:
@@ -220,7 +222,7 @@ def _bring(call: _Call, file: WeightFile, source: HttpMirror | DriveFile) -> str
         if file.sha256 not in (None, digest):
             raise MirrorError(f"{source.url}: {file.member} has the wrong sha256 {digest[:16]}…")
     try:
-        _refuse_misfits(call.of, file, weights)
+        _refuse_misfits(call.card, file, weights)
     except BenchError as error:
         weights.unlink()
         raise MirrorError(f"{source.url}: {str(error).removeprefix(f'{weights}: ')}") from error
@@ -230,14 +232,14 @@ def _bring(call: _Call, file: WeightFile, source: HttpMirror | DriveFile) -> str
     return digest
 
 
-def _refuse_misfits(of: ModelCard, file: WeightFile, path: Path) -> None:
+def _refuse_misfits(card: ModelCard, file: WeightFile, path: Path) -> None:
     """Loads a file into its model, strictly; pickled code in it never runs.
 
     Raises:
         BenchError: if it does not fit.
     """
 
-    load_model(of.name, path, file.kwargs)
+    load_model(card.name, path, file.kwargs)
 
 
 def _taken_out(archive: Path, member: str, target: Path, url: str) -> Path:
@@ -260,7 +262,7 @@ def overview(root: Path, model: str | None = None) -> str:
     """One row per weight file that is known, of every model or of one."""
     rows = [
         {
-            "model": of.name,
+            "model": card.name,
             "file": file.name,
             "trained on": file.dataset or "not said",
             "for": file.task,
@@ -268,10 +270,10 @@ def overview(root: Path, model: str | None = None) -> str:
             "how": "automatic" if file.automatic else "by hand",
             "there": "yes" if (root / file.name).is_file() else "",
             "sha256": "known" if file.sha256 else "",
-            "licence": of.weights_licence,
+            "licence": card.weights_licence,
         }
-        for of in ([model_card(model)] if model else all_cards().values())
-        for file in of.weights
+        for card in ([model_card(model)] if model else all_cards().values())
+        for file in card.weights
     ]
     if not rows:
         return f"{model}: no weights: {model_card(str(model)).no_weights}"

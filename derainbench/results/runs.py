@@ -52,7 +52,7 @@ def default_arguments(config: Config) -> dict[str, dict[str, Any]]:
     return read_json(Path(config.results) / "structure" / "arguments.json")
 
 
-def counterpart_run(config: Config, of: RunVariant) -> RunVariant | None:
+def counterpart_run(config: Config, run: RunVariant) -> RunVariant | None:
     """The ANN counterpart of a spiking run: its model is, and what either sets is equal in both.
 
     It is counted on the same images; of several, the one that was trained alike comes first.
@@ -60,25 +60,25 @@ def counterpart_run(config: Config, of: RunVariant) -> RunVariant | None:
     Raises:
         BenchError: if the structure has not been counted.
     """
-    spiking = known_model(of.spec.model)
+    spiking = known_model(run.spec.model)
     candidates = [
         entry
         for entry in run_variants(config)
         if model_card(entry.spec.model).counterpart_of == spiking
-        and entry.spec.test[0] == of.spec.test[0]
+        and entry.spec.test[0] == run.spec.test[0]
     ]
     if not candidates:
         return None
     defaults = default_arguments(config)
-    own = defaults[spiking] | of.spec.kwargs
+    own = defaults[spiking] | run.spec.kwargs
     found = []
     for entry in candidates:
         theirs = defaults[known_model(entry.spec.model)] | entry.spec.kwargs
-        both = (of.spec.kwargs | entry.spec.kwargs).keys() & own.keys() & theirs.keys()
+        both = (run.spec.kwargs | entry.spec.kwargs).keys() & own.keys() & theirs.keys()
         if all(own[k] == theirs[k] for k in both):
             found.append(entry)
 
     def budget(entry: RunVariant) -> dict[str, Any] | None:
         return entry.spec.train.set if entry.spec.train else None
 
-    return min(found, key=lambda entry: budget(entry) != budget(of), default=None)
+    return min(found, key=lambda entry: budget(entry) != budget(run), default=None)

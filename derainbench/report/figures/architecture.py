@@ -36,12 +36,12 @@ JOINS = {"cat": "concatenated", "add": "added"}
 WIDTH, HEIGHT, STEP, SLOPE, LEVEL = 1.06, 1.22, 1.26, 0.63, 1.85  # of boxes and between them
 
 
-def draw(of: Architecture) -> Figure:
+def draw(architecture: Architecture) -> Figure:
     """The network as a U above, the insides of each kind of block below."""
     details: dict[str, Block] = {}
-    for block in filter(_has_inside, of.blocks):
+    for block in filter(_has_inside, architecture.blocks):
         details.setdefault(block.kinds[0], block)
-    places = _places(of)
+    places = _places(architecture)
     right = max(x for x, _ in places.values()) + WIDTH
     low = min(y for _, y in places.values())
     rows = -(-len(details) // 2)
@@ -53,7 +53,7 @@ def draw(of: Architecture) -> Figure:
     )
     grid.update(top=1 - 0.42 / figure.get_figheight())
     top = figure.add_subplot(grid[0, :])
-    _network(top, of, places)
+    _network(top, architecture, places)
     top.set(xlim=(-0.3, right + 0.2), ylim=(low - 0.3, HEIGHT + 1.2))
     for number, (kind, block) in enumerate(details.items()):
         row = number // 2
@@ -62,11 +62,11 @@ def draw(of: Architecture) -> Figure:
         axes.set(xlim=(-0.1, 7.2), ylim=(0.9 - _inset_height(details, row), 0.9))
     for axes in figure.axes:
         axes.set_axis_off()
-    analog = sum(b.analog_macs for b in of.blocks)
-    total = analog + sum(b.spike_macs for b in of.blocks)
+    analog = sum(b.analog_macs for b in architecture.blocks)
+    total = analog + sum(b.spike_macs for b in architecture.blocks)
     figure.suptitle(
-        textwrap.fill(of.title, 170)
-        + f"\n{of.parameters:,} parameters; one {of.size}x{of.size} image, T = {of.steps}: "
+        textwrap.fill(architecture.title, 170)
+        + f"\n{architecture.parameters:,} parameters; one {architecture.size}x{architecture.size} image, T = {architecture.steps}: "
         f"{total / 1e9:.2f} GMACs in convolutions, of which {analog / 1e9:.2f} G "
         f"({analog / total:.0%}) on analog input",
         fontsize=8.5,
@@ -94,11 +94,11 @@ def draw(of: Architecture) -> Figure:
     return figure
 
 
-def _places(of: Architecture) -> dict[str, tuple[float, float]]:
+def _places(architecture: Architecture) -> dict[str, tuple[float, float]]:
     """Lower left corners: to the right in the order of computation, down with the resolution."""
-    sides = sorted({of.size, *(b.side for b in of.blocks)}, reverse=True)
-    places, x, side = {INPUT: (0.0, 0.0)}, 0.0, of.size
-    for block in of.blocks:
+    sides = sorted({architecture.size, *(b.side for b in architecture.blocks)}, reverse=True)
+    places, x, side = {INPUT: (0.0, 0.0)}, 0.0, architecture.size
+    for block in architecture.blocks:
         x += STEP if block.side == side else SLOPE
         side = block.side
         places[block.name] = (x, -LEVEL * sides.index(side))
@@ -106,11 +106,13 @@ def _places(of: Architecture) -> dict[str, tuple[float, float]]:
     return places
 
 
-def _network(axes: Axes, of: Architecture, places: dict[str, tuple[float, float]]) -> None:
-    image = f"3x{of.size}x{of.size}"
+def _network(
+    axes: Axes, architecture: Architecture, places: dict[str, tuple[float, float]]
+) -> None:
+    image = f"3x{architecture.size}x{architecture.size}"
     for name in (INPUT, RESULT):
         _box(axes, places[name], [name, image], PLAIN)
-    for block in of.blocks:
+    for block in architecture.blocks:
         kind = textwrap.fill(", ".join(map(_short, block.kinds)), 16)
         shape = "x".join(map(str, block.output_shape[-3:]))
         steps = f"{block.output_shape[0]} x " if len(block.output_shape) == 5 else ""
@@ -121,15 +123,15 @@ def _network(axes: Axes, of: Architecture, places: dict[str, tuple[float, float]
         lines += [_amount(block.parameters), f"{macs:.2f} GMACs"]
         _box(axes, places[block.name], lines, PLAIN)
         _share(axes, places[block.name], block)
-    order = [INPUT, *(b.name for b in of.blocks), RESULT]
-    sources = {b.name: b.sources for b in of.blocks} | {RESULT: of.result}
+    order = [INPUT, *(b.name for b in architecture.blocks), RESULT]
+    sources = {b.name: b.sources for b in architecture.blocks} | {RESULT: architecture.result}
     skips = [(s, n) for n, all_of in sources.items() for s in all_of if _far(order, s, n)]
     for name, all_of in sources.items():
         for source in all_of:
             if (source, name) in skips:
                 # The longer, the higher; each a little aside, so that no two lines meet.
                 rank = sorted(skips, key=lambda e: _length(order, *e)).index((source, name))
-                word = JOINS.get(of.operation(all_of), of.operation(all_of))
+                word = JOINS.get(architecture.operation(all_of), architecture.operation(all_of))
                 _skip(axes, places[source], places[name], 0.28 + 0.3 * rank, word)
             else:
                 _arrow(axes, places[source], places[name])
