@@ -7,13 +7,14 @@ from helpers import read_json
 from made_paper import made_results, scenario_files
 
 from derainbench.catalog import tolerances
-from derainbench.catalog.papers import FIGURE_KINDS, TABLE_KINDS, read_paper
+from derainbench.catalog.audited_papers import read_audited_paper
+from derainbench.catalog.papers import FIGURE_KINDS, TABLE_KINDS
 from derainbench.report.paper import artefacts
 from derainbench.report.tables.latex import long_latex
 from derainbench.report.tables.table import Table
 from derainbench.results.runs import counterpart_run, run_variants
 
-PAPER = read_paper("esdnet")
+PAPER = read_audited_paper("esdnet")
 
 
 @pytest.fixture

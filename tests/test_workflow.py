@@ -246,6 +246,46 @@ def test_stages_that_need_no_network_start_none(checkout):
     assert with_torch <= stages | {"structure", "gradients"}
 
 
+def rules_by_module(checkout: Path) -> dict[str, set[str]]:
+    """The rules whose jobs imported a module, as the jobs of the run above saw it."""
+    called = re.compile(r"^rule (\w+):|python -m derainbench ([a-z-]+(?: [a-z]+)?)", re.MULTILINE)
+    rule_of, rule = {}, ""
+    for file in sorted((checkout / "workflow" / "rules").glob("*.smk")):
+        for name, verb in called.findall(file.read_text()):
+            rule = name or rule
+            if verb:
+                rule_of[verb_of(verb.split())] = rule
+    rules: dict[str, set[str]] = {}
+    for file in (checkout / "traces").iterdir():
+        trace = read_json(file)
+        if is_job(trace):
+            for module in trace["modules"]:
+                rules.setdefault(module, set()).add(rule_of[verb_of(trace["arguments"])])
+    return rules
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("DERAIN_FULL") != "1", reason="20 minutes: set DERAIN_FULL=1")
+def test_an_edit_of_any_module_reruns_every_job_that_imported_it(checkout):
+    """Each module in turn, by what jobs were seen to import, not by what the graph says."""
+    glue = ("derainbench.cli", "derainbench.__main__")
+    stale = {}
+    for module, rules in rules_by_module(checkout).items():
+        if module in source_graph.NEUTRAL or module.startswith(glue):
+            continue
+        file = checkout.joinpath(*module.split("."))
+        file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+        before = file.read_text()
+        try:
+            file.write_text(before + "\n# edited\n")
+            missed = rules - planned(checkout)
+        finally:
+            file.write_text(before)
+        if missed:
+            stale[module] = sorted(missed)
+    assert stale == {}
+
+
 EDITS = [
     (
         "derainbench/report/figures/pareto.py",
