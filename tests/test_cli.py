@@ -112,7 +112,10 @@ def test_a_group_without_a_verb_shows_its_help(cli, group):
         ("tables --config none.yaml --out out", "none.yaml: cannot be read"),
         ("figures --config none.yaml --out out", "none.yaml: cannot be read"),
         ("report --config none.yaml --out out", "none.yaml: cannot be read"),
-        ("derain . --model prn_r --weights none.pth --out out", "none.pth: no such weight file"),
+        (
+            "derain a.png --model prn_r --weights none.pth --out out",
+            "none.pth: no such weight file",
+        ),
     ],
 )
 def test_a_mistake_in_another_verb_ends_with_1(cli, command, reason, tmp_path, monkeypatch):

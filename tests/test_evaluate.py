@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import noise, one_line, read_json, save, tree
+from helpers import noise, one_line, read_json, tree
 from safetensors.torch import save_file
 
 from derainbench.data.images import read_rgb
 from derainbench.evaluation.full_reference import evaluate, score_folders, summarise
-from derainbench.evaluation.restoration import Restorer, derain
+from derainbench.evaluation.restoration import Restorer
 from derainbench.foundation.errors import BenchError
 from derainbench.metrics.full_reference import score_all
 from derainbench.metrics.protocols import PROTOCOLS
@@ -131,36 +131,6 @@ def test_output_that_is_not_finite_is_refused(split, tmp_path):
     with pytest.raises(BenchError, match="not finite"):
         evaluate(wild, split, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_single_images_are_restored_as_png_of_the_same_stem(restorer, tmp_path):
-    files = [save(tmp_path / "a.bmp", noise(20, 30)), save(tmp_path / "b.png", noise(9, 7))]
-    written = derain(files, restorer, tmp_path / "out")
-    assert written == [tmp_path / "out" / "a.png", tmp_path / "out" / "b.png"]
-    assert [read_rgb(w).shape for w in written] == [(20, 30, 3), (9, 7, 3)]
-    assert np.array_equal(read_rgb(written[0]), restorer(read_rgb(files[0])))
-
-
-def test_images_that_would_get_one_name_are_refused(restorer, tmp_path):
-    files = [save(tmp_path / x / "a.png", noise(20, 30)) for x in ("one", "two")]
-    with pytest.raises(BenchError, match=r"written as a\.png"):
-        derain(files, restorer, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_failing_image_keeps_the_others_out(restorer, tmp_path):
-    files = [save(tmp_path / "a.png", noise(20, 30)), tmp_path / "none.png"]
-    with pytest.raises(BenchError, match=r"none\.png: no such file"):
-        derain(files, restorer, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_restoring_does_not_change_other_files_in_the_folder(restorer, tmp_path):
-    file = save(tmp_path / "a.png", noise(20, 30))
-    save(tmp_path / "out" / "mine.png", noise(4, 4))
-    before = tree(tmp_path / "out")
-    derain([file], restorer, tmp_path / "out")
-    assert before.items() < tree(tmp_path / "out").items()
 
 
 def test_foreign_images_get_the_same_scores(restorer, split, tmp_path):

@@ -9,10 +9,10 @@ from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import (
     atomic_path,
     digest_of,
-    staged_folder,
     write_json,
     write_text,
 )
+from derainbench.foundation.outputs import staged_folder
 
 
 def test_a_file_appears_when_the_block_ends_well(tmp_path):
@@ -40,45 +40,6 @@ def test_files_have_the_mode_that_the_user_asked_for(tmp_path, umask, mode):
     finally:
         os.umask(before)
     assert (tmp_path / "a.json").stat().st_mode & 0o777 == mode
-
-
-def test_a_folder_is_filled_when_the_block_ends_well(tmp_path):
-    with staged_folder(tmp_path / "out") as stage:
-        (stage / "images").mkdir()
-        (stage / "images" / "a.txt").write_text("a")
-        (stage / "b.txt").write_text("b")
-        assert not (tmp_path / "out" / "b.txt").exists()
-    assert tree(tmp_path / "out").keys() == {"images/a.txt", "b.txt"}
-
-
-def fill(folder, text: str, *names: str) -> None:
-    with staged_folder(folder) as stage:
-        for name in names:
-            (stage / name).parent.mkdir(exist_ok=True)
-            (stage / name).write_text(text)
-
-
-def test_a_second_filling_replaces_its_entries_and_leaves_others(tmp_path):
-    (tmp_path / "mine.txt").write_text("mine")
-    fill(tmp_path, "old", "images/a.txt", "images/gone.txt", "b.txt")
-    fill(tmp_path, "new", "images/a.txt", "b.txt")
-    assert tree(tmp_path).keys() == {"mine.txt", "images/a.txt", "b.txt"}
-    assert (tmp_path / "images" / "a.txt").read_text() == "new"
-    assert (tmp_path / "mine.txt").read_text() == "mine"
-
-
-@pytest.mark.parametrize("existed", [True, False])
-def test_a_failed_filling_changes_nothing(tmp_path, existed):
-    out = tmp_path / "out"
-    if existed:
-        fill(out, "old", "images/a.txt")
-    before = tree(tmp_path)
-    with pytest.raises(ZeroDivisionError), staged_folder(out) as stage:
-        (stage / "images").mkdir()
-        (stage / "images" / "a.txt").write_text("new")
-        _ = 1 / 0
-    assert tree(tmp_path) == before
-    assert out.exists() == existed
 
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path):

@@ -2,9 +2,12 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from helpers import noise, one_line, save
+from PIL import Image, ImageCms
 
+from derainbench.data.images import read_rgb
 from derainbench.data.pairs import pairing_key, read_split
 from derainbench.foundation.errors import BenchError
 
@@ -134,3 +137,59 @@ def test_digest_follows_names_and_contents_alone(tmp_path):
     for side in ("input", "target"):
         (folder / side / "b.png").rename(folder / side / "c.png")
     assert read_split(folder).digest not in (changed, digest)
+
+
+def clean_and_rainy(folder, clean: list[str], rainy: list[str]):
+    for i, name in enumerate(clean):
+        save(folder / "target" / name, noise(16, 16, seed=i))
+    for name in rainy:
+        save(folder / "input" / name, noise(16, 16, seed=9))
+    return folder
+
+
+def test_several_rainy_images_share_their_clean_one(tmp_path):
+    split = read_split(
+        clean_and_rainy(tmp_path, ["901.png", "902.png"], ["901_1.png", "901_14.png", "902_2.png"])
+    )
+    assert [(p.name, p.clean.name) for p in split.pairs] == [
+        ("901_1.png", "901.png"), ("901_14.png", "901.png"), ("902_2.png", "902.png"),
+    ]  # fmt: skip
+    assert len(split.digest) == 64
+
+
+def test_an_equal_name_comes_before_a_shared_one(tmp_path):
+    split = read_split(clean_and_rainy(tmp_path, ["a.png", "a_1.png"], ["a.png", "a_1.png"]))
+    assert [(p.name, p.clean.name) for p in split.pairs] == [
+        ("a.png", "a.png"), ("a_1.png", "a_1.png"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("side", ["input", "target"])
+def test_a_second_copy_is_named(tmp_path, side):
+    clean_and_rainy(tmp_path, ["926_10.png"], ["926_10.png"])
+    save(tmp_path / side / "926_10(1).png", noise(16, 16))
+    with pytest.raises(BenchError, match=r"926_10\(1\)\.png: a second copy of 926_10\.png\?"):
+        read_split(tmp_path)
+
+
+def test_one_side_turned_by_its_orientation_pairs_with_the_upright_other(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(tmp_path / "target" / "a.png", noise(16, 24))
+    (tmp_path / "input").mkdir()
+    turned = np.ascontiguousarray(np.rot90(noise(16, 24)))
+    Image.fromarray(turned).save(tmp_path / "input" / "a.png", exif=exif)
+    [pair] = read_split(tmp_path).pairs
+    assert np.array_equal(read_rgb(pair.input), read_rgb(pair.clean))
+
+
+def test_sides_of_other_colour_profiles_are_refused(tmp_path):
+    clean_and_rainy(tmp_path, ["a.png"], [])
+    (tmp_path / "input").mkdir()
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.fromarray(noise(16, 16))
+    image.save(tmp_path / "input" / "a.png", icc_profile=srgb)
+    read_split(tmp_path)  # sRGB is what an image without a profile is taken for
+    image.save(tmp_path / "input" / "a.png", icc_profile=b"\0" * 200)
+    with pytest.raises(BenchError, match=r"has the colour profile 'damaged profile' but .*'sRGB'"):
+        read_split(tmp_path)

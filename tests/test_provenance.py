@@ -1,5 +1,6 @@
 """Beside every result lies a record of what made it."""
 
+import shutil
 import subprocess
 
 from helpers import ROOT, read_json
@@ -41,6 +42,20 @@ def test_without_git_the_digest_remains(monkeypatch, tmp_path):
         "commit": None,
         "modified": None,
     }
+
+
+def test_a_copy_inside_another_repository_does_not_take_its_commit(monkeypatch, tmp_path):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "a stranger's"]):
+        subprocess.run([*git, *arguments], check=True)
+    inside = tmp_path / "copy"
+    shutil.copytree(ROOT / "esdnet", inside / "esdnet")
+    monkeypatch.setattr(provenance, "ROOT", inside)
+    monkeypatch.setattr(provenance, "own_packages", lambda: ("esdnet",))
+    version = provenance.code_version.__wrapped__()
+    assert (version["commit"], version["modified"]) == (None, None)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    assert len(provenance.code_version.__wrapped__()["commit"]) == 40
 
 
 def test_a_key_follows_content_and_not_order():

@@ -252,3 +252,28 @@ def peak_memory(*arguments) -> int:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     line = next(line for line in done.stdout.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024
+
+
+def test_images_below_the_window_of_ssim_are_named_as_that(tmp_path):
+    for name, side in (("large.png", 40), ("small.png", 10)):
+        for part in ("input", "target"):
+            save(tmp_path / "test" / part / name, noise(side, side, seed=len(part)))
+    found = verify(tmp_path / "test", out=tmp_path / "facts")
+    [check] = [c for c in found["checks"] if c["check"] == "large enough for SSIM"]
+    assert check["verdict"] == "fail" and "small.png" in check["found"]
+    [readable] = [c for c in found["checks"] if c["check"] == "readable"]
+    assert readable["verdict"] == "ok"
+
+
+def test_rainy_versions_of_one_clean_image_are_pairs(tmp_path):
+    save(tmp_path / "test" / "target" / "901.png", noise(40, 40))
+    for i in range(3):
+        save(tmp_path / "test" / "input" / f"901_{i}.png", noise(40, 40, seed=i))
+    assert verify(tmp_path / "test")["splits"]["test"]["images"] == 3
+
+
+def test_a_split_without_a_single_pair_says_so(tmp_path):
+    save(tmp_path / "test" / "target" / "a.png", noise(40, 40))
+    save(tmp_path / "test" / "input" / "b.png", noise(40, 40))
+    with pytest.raises(BenchError, match=r"no image is usable; input/b\.png: has no partner"):
+        verify(tmp_path / "test")

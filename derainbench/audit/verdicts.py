@@ -28,7 +28,8 @@ from derainbench.catalog.ledger import KINDS, PUBLISHED, TRAINED, TestName
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
-from derainbench.foundation.files import staged_folder, write_json, write_text
+from derainbench.foundation.files import write_json, write_text
+from derainbench.foundation.outputs import staged_folder
 
 Test = Callable[[Case], Iterator[Verdict]]
 TESTS: dict[TestName, Test] = {

@@ -6,6 +6,7 @@ import sys
 from typing import Annotated
 
 import typer
+import typer.main
 
 from derainbench import __version__
 from derainbench.cli import (
@@ -19,6 +20,7 @@ from derainbench.cli import (
     training,
     weights,
 )
+from derainbench.cli.guard import guarded
 from derainbench.cli.options import UsageError
 from derainbench.foundation.errors import BenchError
 
@@ -50,7 +52,7 @@ def version(
 def main() -> None:
     """Entry point: wrong input ends in one line; exit code 2 for usage, 1 for failure."""
     try:
-        status = app(standalone_mode=False)
+        status = guarded(typer.main.get_group(app))(standalone_mode=False)
         sys.exit(status or 0)
     except UsageError as error:
         text = error.format_message()

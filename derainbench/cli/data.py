@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from derainbench.cli.options import (
+    FOLDER,
     AcceptNew,
     Attempts,
     Out,
@@ -99,7 +100,8 @@ def data_verify(
     subset: Subset = False,
     split: Splits = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for dataset.json and images.csv.")
+        Path | None,
+        typer.Option(metavar=FOLDER, help="Folder for dataset.json and images.csv."),
     ] = None,
 ) -> None:
     """Says whether a set is the real thing; exit code 1 if it is not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from derainbench.cli.options import (
     MetricFiles,
     ModelName,
     Out,
+    OutFile,
     Quantise,
     Weights,
     assignments,
@@ -30,23 +31,66 @@ app = typer.Typer()
 
 @app.command()
 def derain(
-    images: Annotated[list[Path], typer.Argument(help="Rainy images.")],
-    weights: Weights,
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="Rainy images: files, folders, or patterns such as 'x/*.jpg'."),
+    ],
     out: Out,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE|RUN|MODEL/DATASET",
+            help="Weight file, run of results/, or official weights; default: of results/smoke.",
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option("--model", help="Model name; default: the one that the weights name."),
     ] = None,
     kwarg: Kwargs = None,
     inference: Inference = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of tiles, pixels; implies tiles.", min=16)
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(help="Overlap of tiles, pixels; implies tiles.", min=0)
+    ] = None,
     quantise: Quantise = None,
     device: Device = "auto",
+    recursive: Annotated[
+        bool, typer.Option("--recursive", help="Images in folders below a folder as well.")
+    ] = False,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help="png, jpg, webp, tif or bmp; default: as each image."),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also write compared/NAME.png, before and after.")
+    ] = False,
 ) -> None:
-    """Restores images, as PNG files of the same name."""
-    from derainbench.evaluation.restoration import derain as run
+    """Restores images; a bad one does not lose the others (then exit code 1)."""
+    from derainbench.evaluation.batch import FORMATS, photographs
+    from derainbench.evaluation.batch import derain as run
+    from derainbench.evaluation.named_weights import find_weights
 
-    for path in run(images, _restorer(model, weights, kwarg, inference, quantise, device), out):
+    suffix = f".{format_.lower().removeprefix('.')}" if format_ else None
+    one_of(suffix, tuple(FORMATS), "--format")
+    found = photographs(images, recursive=recursive)
+    named = find_weights(weights, model)
+    if weights is None:
+        typer.echo(f"weights: {named.file}, trained in minutes, to try things out", err=True)
+    arguments = assignments(kwarg, "--kwarg") or dict(named.kwargs)
+    restorer = _restorer(
+        named.model, named.file, arguments, inference, quantise, device, tile, overlap
+    )
+    outcome = run(found, restorer, out, suffix=suffix, compare=compare)
+    for path in outcome.restored:
         typer.echo(path)
+    for reason in outcome.refused:
+        typer.echo(f"derainbench: error: {reason}", err=True)
+    if outcome.refused:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -65,7 +109,8 @@ def evaluate(
     from derainbench.evaluation.full_reference import evaluate as run
     from derainbench.evaluation.full_reference import summarise
 
-    table = run(_restorer(model, weights, kwarg, inference, quantise, device), data, out, dataset)
+    restorer = _restorer(model, weights, assignments(kwarg, "--kwarg"), inference, quantise, device)
+    table = run(restorer, data, out, dataset)
     for protocol, means in summarise(table).items():
         typer.echo(
             f"{protocol}: {means['psnr']:.3f} dB, SSIM {means['ssim']:.4f} "
@@ -77,7 +122,7 @@ def evaluate(
 def score(
     restored: Annotated[Path, typer.Option(help="Folder of restored images.")],
     target: Annotated[Path, typer.Option(help="Folder of clean images of the same names.")],
-    out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    out: OutFile,
 ) -> None:
     """Scores images that anyone made, under every protocol."""
     from derainbench.evaluation.full_reference import score_folders, summarise
@@ -89,7 +134,7 @@ def score(
 @app.command("no-reference")
 def no_reference(
     images: Annotated[Path, typer.Argument(help="Folder of images.")],
-    out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    out: OutFile,
     metric_files: MetricFiles = None,
 ) -> None:
     """Scores images without ground truth: NIQE, BRISQUE, PIQE; lower is better."""
@@ -104,24 +149,27 @@ def no_reference(
 
 
 def _restorer(
-    model: str | None,
+    model: str,
     weights: Path,
-    kwarg: list[str] | None,
+    kwargs: dict[str, Any],
     inference: str | None,
     quantise: str | None,
     device: str,
+    tile: int | None = None,
+    overlap: int | None = None,
 ) -> Restorer:
     from derainbench.evaluation.inference import MODES, QUANTISE
     from derainbench.evaluation.restoration import Restorer
-    from derainbench.models.weights import model_named_by
 
     one_of(inference, MODES, "--inference")
     one_of(quantise, QUANTISE, "--quantise")
     return Restorer(
-        model or model_named_by(weights),
+        model,
         weights,
-        kwargs=assignments(kwarg, "--kwarg"),
+        kwargs=kwargs,
         mode=inference,
         quantise=quantise,
         device=device,
+        tile=tile,
+        overlap=overlap,
     )

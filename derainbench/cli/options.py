@@ -16,8 +16,9 @@ UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 ModelName = Annotated[str, typer.Option("--model", help="Model name; see `derainbench models`.")]
 Weights = Annotated[Path, typer.Option("--weights", help="Weight file (.safetensors, .pth).")]
-Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
-OutFile = Annotated[Path, typer.Option("--out", help="File to write.")]
+FOLDER, FILE = "FOLDER", "FILE"
+Out = Annotated[Path, typer.Option("--out", metavar=FOLDER, help="Folder to write to.")]
+OutFile = Annotated[Path, typer.Option("--out", metavar=FILE, help="File to write.")]
 Data = Annotated[Path, typer.Option("--data", help="Split folder with input/ and target/.")]
 DatasetFile = Annotated[
     Path | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from derainbench.cli.options import Out, ResolvedConfig, ToleranceFile, UsageError
+from derainbench.cli.options import FILE, Out, ResolvedConfig, ToleranceFile, UsageError
 
 app = typer.Typer()
 
@@ -84,7 +84,8 @@ def check(
         bool, typer.Option("--strict", help="No wider tolerances for weights trained anew.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Markdown file to write as well.")
+        Path | None,
+        typer.Option("--out", metavar=FILE, help="Markdown file to write as well."),
     ] = None,
 ) -> None:
     """Compares results with a reference and names each drift; exit code 1 if there is one."""

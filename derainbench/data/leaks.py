@@ -19,7 +19,8 @@ import pandas as pd
 from derainbench.data.pixels import HASH_SIDE, ORIENTATIONS
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import sha256, staged_folder, write_json, write_text
+from derainbench.foundation.files import sha256, write_json, write_text
+from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
 
 # Of 256 bits. Different photographs differ in 86 or more, copies that were re-encoded, resized,

@@ -1,7 +1,8 @@
 """Paired and unpaired image folders in the benchmark's layout.
 
 A split is a folder with ``input/`` (rainy) and, where there is ground truth, ``target/`` (clean).
-Files pair by equal name, or by ``rain-NNN`` with ``norain-NNN``.
+Files pair by equal name, by ``rain-NNN`` with ``norain-NNN``, or several rainy images with one clean
+image: ``NNN_1``, ``NNN_2``, .. with ``NNN``, as in Rain1400 and Rain1200.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from derainbench.data.images import image_files, image_size
+from derainbench.data.images import image_files, image_header
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import digest_of, sha256
 
@@ -52,7 +53,7 @@ class Split:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over all files, for provenance."""
-        files = [f for pair in self.pairs for f in (pair.input, pair.target) if f]
+        files = {f for pair in self.pairs for f in (pair.input, pair.target) if f}
         return digest_of(files, self.folder)
 
 
@@ -112,39 +113,68 @@ def read_split(folder: str | Path, *, need_target: bool = True) -> Split:
 
 
 def match_pairs(inputs: list[Path], targets: list[Path]) -> tuple[Pair, ...]:
-    """Pairs two lists of files by :func:`pairing_key`.
+    """Pairs two lists of files; see :func:`pair_up`.
 
     Raises:
-        BenchError: naming the first file without a partner, or the first pair of unequal size.
+        BenchError: naming the first file without a partner, or the first pair of unequal size or
+            of unequal colour profiles.
     """
-    by_key = _by_key(targets)
-    inputs_by_key = _by_key(inputs)
-    pairs = []
-    for key, file in inputs_by_key.items():
-        if key not in by_key:
-            raise BenchError(
-                f"{file}: has no partner in {targets[0].parent} "
-                "(same name, or rain-NNN with norain-NNN)"
-            )
-        pairs.append(Pair(file.name, file, by_key[key]))
-    for key, file in by_key.items():
-        if key not in inputs_by_key:
-            raise BenchError(f"{file}: has no partner in {inputs[0].parent}")
+    pairs, lonely = pair_up(inputs, targets)
+    if lonely:
+        other = inputs[0].parent if lonely[0] in targets else targets[0].parent
+        raise BenchError(
+            f"{lonely[0]}: has no partner in {other} (same name, rain-NNN with norain-NNN, or "
+            "NNN_1 with NNN)"
+        )
     for pair in pairs:
-        first, second = image_size(pair.input), image_size(pair.clean)
-        if first != second:
+        first, second = image_header(pair.input), image_header(pair.clean)
+        if first.size != second.size:
             raise BenchError(
-                f"{pair.input} is {first[0]}x{first[1]} but {pair.target} is "
-                f"{second[0]}x{second[1]}: a pair must have one size"
+                f"{pair.input} is {first.size[0]}x{first.size[1]} but {pair.target} is "
+                f"{second.size[0]}x{second.size[1]}: a pair must have one size"
+            )
+        if first.profile != second.profile:
+            raise BenchError(
+                f"{pair.input} has the colour profile '{first.profile}' but {pair.target} "
+                f"'{second.profile}': convert both to one"
             )
     return tuple(pairs)
 
 
+def pair_up(inputs: list[Path], targets: list[Path]) -> tuple[list[Pair], list[Path]]:
+    """Pairs by :func:`pairing_key`, and the files without a partner.
+
+    Raises:
+        BenchError: naming two files that stand for one image.
+    """
+    by_key, inputs_by_key = _by_key(targets), _by_key(inputs)
+    pairs, lonely, used = [], [], set()
+    for key, file in inputs_by_key.items():
+        whose = key if key in by_key else _numbered(key)
+        if whose in by_key:
+            pairs.append(Pair(file.name, file, by_key[whose]))
+            used.add(whose)
+        else:
+            lonely.append(file)
+    return pairs, lonely + [file for key, file in by_key.items() if key not in used]
+
+
+def _numbered(key: str) -> str:
+    """Whose rainy version ``901_14`` is: that of ``901``."""
+    return re.sub(r"_\d+$", "", key)
+
+
 def _by_key(files: list[Path]) -> dict[str, Path]:
+    stems = {file.stem: file for file in files}
     by_key: dict[str, Path] = {}
     for file in files:
         key = pairing_key(file.stem)
         if key in by_key:
             raise BenchError(f"{file} and {by_key[key].name} both stand for image '{key}'")
+        copied = re.fullmatch(r"(.+?) ?\(\d+\)", file.stem)  # as browsers name a second download
+        if copied and copied[1] in stems:
+            raise BenchError(
+                f"{file}: a second copy of {stems[copied[1]].name}? Remove one of them"
+            )
         by_key[key] = file
     return by_key

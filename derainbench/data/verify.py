@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from derainbench.catalog.dataset_entries import SPLITS, DatasetEntry, SplitFacts
 from derainbench.data.findings import DEFAULT_PROTOCOL, STATUSES, Check, none_of
 from derainbench.data.images import image_files, read_rgb
 from derainbench.data.judgement import judge_split, status_of
-from derainbench.data.pairs import Pair, pairing_key
+from derainbench.data.pairs import Pair, pair_up
 from derainbench.data.pixels import (
     background_key,
     orientation_of,
@@ -28,8 +29,9 @@ from derainbench.data.pixels import (
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import digest_of, write_json, write_text
+from derainbench.foundation.outputs import check_output_folder
 from derainbench.foundation.progress import Reporter
-from derainbench.metrics.full_reference import score
+from derainbench.metrics.full_reference import score, smallest_side
 from derainbench.metrics.protocols import PROTOCOLS, Protocol
 
 
@@ -102,11 +104,12 @@ def verify(
         "checks": [asdict(c) for c in checks],
     }
     if out:
+        check_output_folder(out, ("images.csv", "dataset.json"))
         rows = pd.concat(tables, ignore_index=True)
         write_text(out / "images.csv", rows.to_csv(index=False, float_format="%.10g"))
         write_json(out / "dataset.json", content)
         digests = {name: facts["digest"] for name, facts in summaries.items()}
-        provenance.write_record(out / "dataset.json", inputs=digests)
+        provenance.write_record(out / "dataset.json", out / "images.csv", inputs=digests)
     return content
 
 
@@ -121,7 +124,9 @@ def _read_split(
     pairs, lonely = _pairs(folder)
     known = known_digests(facts.digests) if facts and facts.digests else {}
     protocol = PROTOCOLS[facts.rainy.protocol if facts and facts.rainy else DEFAULT_PROTOCOL]
-    rows, unreadable, unequal = [], [], []
+    rows, unreadable, unequal, small = [], [], [], []
+
+    reasons: list[str] = []
 
     def measure(pair: Pair) -> dict[str, Any] | str:
         try:
@@ -136,17 +141,23 @@ def _read_split(
         for pair, row in zip(pairs, pool.map(measure, pairs), strict=True):
             if isinstance(row, str):
                 unreadable.append(pair.name)
+                reasons.append(row)
             elif row.pop("unequal"):
                 unequal.append(pair.name)
             else:
+                small += [pair.name] if row.pop("too_small") else []
                 rows.append(row)
             reporter.advance()
     paired = any(p.target for p in pairs)
     checks = [none_of(name, "readable", unreadable)]
     if paired:
         checks += [none_of(name, "paired", lonely), none_of(name, "equal sizes", unequal)]
+    if small:
+        checks.append(none_of(name, "large enough for SSIM", small))
     if not rows:
-        raise BenchError(f"{folder}: no image is usable; first: {(unreadable + unequal)[0]}")
+        first = [*reasons, *(f"{n}: of another size than its partner" for n in unequal)]
+        first += [f"{file}: has no partner" for file in lonely]
+        raise BenchError(f"{folder}: no image is usable; {first[0]}")
     if entry and entry.kind in ("paired", "recomposited") and not paired:
         checks.append(Check(name, "ground truth", "yes", "none", "fail"))
     return pd.DataFrame(rows), checks
@@ -157,15 +168,8 @@ def _pairs(folder: Path) -> tuple[list[Pair], list[str]]:
     inputs = image_files(folder / "input")
     if not (folder / "target").is_dir():
         return [Pair(f.name, f, None) for f in inputs], []
-    targets = {pairing_key(f.stem): f for f in image_files(folder / "target")}
-    pairs, lonely = [], []
-    for file in inputs:
-        target = targets.pop(pairing_key(file.stem), None)
-        if target:
-            pairs.append(Pair(file.name, file, target))
-        else:
-            lonely.append(f"input/{file.name}")
-    return pairs, lonely + [f"target/{f.name}" for f in targets.values()]
+    pairs, lonely = pair_up(inputs, image_files(folder / "target"))
+    return pairs, [f"{file.parent.name}/{file.name}" for file in lonely]
 
 
 def _measure(
@@ -188,8 +192,10 @@ def _measure(
     row["background"] = background_key(background)
     row["hashes"] = " ".join(perceptual_hashes(background))
     row["copy"] = _compare(pair, rainy, clean, known)
+    row["too_small"] = min(rainy.shape[:2]) < smallest_side(protocol)
     if clean is not None:
-        row["psnr"], row["ssim"] = score(rainy, clean, protocol)
+        scores = (math.nan, math.nan) if row["too_small"] else score(rainy, clean, protocol)
+        row["psnr"], row["ssim"] = scores
         facts = rain_facts(rainy, clean)
         row.update(asdict(facts))
     return row

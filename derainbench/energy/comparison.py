@@ -18,7 +18,8 @@ from derainbench.config.schema import Config
 from derainbench.energy.accounts import Account, measured_accounts, structural_accounts
 from derainbench.energy.pricing import Price, price, quantisation_bits
 from derainbench.foundation import provenance
-from derainbench.foundation.files import staged_folder, write_text
+from derainbench.foundation.files import write_text
+from derainbench.foundation.outputs import staged_folder
 from derainbench.results.layout import layout_of
 from derainbench.statistics.bootstrap import mean_intervals
 

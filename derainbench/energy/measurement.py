@@ -19,7 +19,8 @@ from derainbench.energy.structure import structure
 from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import sha256, staged_folder, write_json, write_text
+from derainbench.foundation.files import sha256, write_json, write_text
+from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
 from derainbench.models.weights import load_model
 

@@ -12,7 +12,8 @@ from derainbench.catalog.papers import paper_names, read_paper
 from derainbench.energy.architecture import architecture
 from derainbench.energy.structure import Structure, structure
 from derainbench.foundation import provenance
-from derainbench.foundation.files import staged_folder, write_json, write_text
+from derainbench.foundation.files import write_json, write_text
+from derainbench.foundation.outputs import staged_folder
 from derainbench.models.construction import constructor_arguments
 from derainbench.results.architecture import write_architecture
 

@@ -12,7 +12,8 @@ from derainbench.data.images import image_files, read_rgb, write_png
 from derainbench.data.pairs import dataset_digests, match_pairs, read_split
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import sha256, staged_folder, write_json, write_text
+from derainbench.foundation.files import sha256, write_json, write_text
+from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
 from derainbench.metrics.full_reference import score_all
 
@@ -43,7 +44,7 @@ def evaluate(
     split = read_split(split_folder, need_target=False)
     inputs = dataset_digests(split, dataset)
     rows: list[dict[str, Any]] = []
-    with staged_folder(out) as stage:
+    with staged_folder(out, ("images", "per_image.csv", "summary.json")) as stage:
         with Reporter(f"evaluate {restorer.settings['model']}", len(split.pairs)) as reporter:
             for pair in split.pairs:
                 rainy = read_rgb(pair.input)

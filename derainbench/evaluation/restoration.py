@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
+from derainbench.catalog.card_format import Tiling
 from derainbench.catalog.model_cards import model_card
-from derainbench.data.images import read_rgb, write_png
 from derainbench.evaluation.inference import describe, restore_image
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import staged_folder
-from derainbench.foundation.progress import Reporter
 from derainbench.models.construction import size_multiple_of
 from derainbench.models.weights import load_model
 
@@ -31,6 +29,11 @@ class Restorer:
             images too large for one pass are tiled.
         quantise: "round", "truncate", or None likewise.
         device: torch device.
+        tile: side of the tiles, pixels, instead of the card's; implies tiles.
+        overlap: of neighbouring tiles, pixels, instead of the card's; implies tiles.
+
+    Raises:
+        BenchError: for weights that do not fit, or tiles that the network does not take.
     """
 
     def __init__(
@@ -42,19 +45,22 @@ class Restorer:
         mode: str | None = None,
         quantise: str | None = None,
         device: str = "auto",
+        tile: int | None = None,
+        overlap: int | None = None,
     ) -> None:
         card = model_card(model_name)
         self.device = prepare(device)
         model, arguments = load_model(model_name, weights, kwargs)
         self.model: nn.Module = model.to(self.device)
         multiple = size_multiple_of(model, card)
-        network = card.network.model_copy(update={"size_multiple": multiple})
+        tiling = _tiling(card.network.tiling, tile, overlap, multiple)
+        network = card.network.model_copy(update={"size_multiple": multiple, "tiling": tiling})
         self.card = card.model_copy(update={"network": network})
-        self.mode = mode
+        self.mode = mode = "tiled" if tile or overlap is not None else mode
         self.settings = {
             "model": card.name,
             "kwargs": arguments,
-            **describe(card, mode),
+            **describe(self.card, mode),
             "quantise": quantise or card.network.quantise,
         }
         self.weights = weights
@@ -71,18 +77,12 @@ class Restorer:
         )
 
 
-def derain(files: Sequence[Path], restorer: Restorer, out: Path) -> list[Path]:
-    """Restores single images into ``out`` as PNG files of the same stem.
-
-    Raises:
-        BenchError: if two images would get one name, or an image cannot be read.
-    """
-    names = [f"{f.stem}.png" for f in files]
-    if len(set(names)) < len(names):
-        twice = next(n for n in names if names.count(n) > 1)
-        raise BenchError(f"two of the images would be written as {twice}; derain them apart")
-    with staged_folder(out) as stage, Reporter("derain", len(files)) as reporter:
-        for file, name in zip(files, names, strict=True):
-            write_png(stage / name, restorer(read_rgb(file)))
-            reporter.advance(file.name)
-    return [out / name for name in names]
+def _tiling(tiling: Tiling, side: int | None, overlap: int | None, multiple: int) -> Tiling:
+    side = side or tiling.side
+    if overlap is None:
+        overlap = min(tiling.overlap, side // 2)
+    if side % multiple:
+        raise BenchError(f"tiles of {side} pixels: the network takes multiples of {multiple}")
+    if not 0 <= overlap < side:
+        raise BenchError(f"tiles of {side} pixels cannot overlap by {overlap}")
+    return tiling.model_copy(update={"side": side, "overlap": overlap})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from derainbench.foundation.errors import BenchError
+
+RECORD_SUFFIX = ".provenance.json"  # of the record beside a result
 
 
 @contextmanager
@@ -40,37 +41,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def staged_folder(out: Path) -> Iterator[Path]:
-    """Gives an empty folder inside ``out``; its entries move into ``out`` when the block ends well.
-
-    Entries of the same name are replaced, everything else in ``out`` is left alone. If the block
-    fails, ``out`` is as it was before.
-
-    Raises:
-        BenchError: if ``out`` cannot be written to.
-    """
-    out = Path(out)
-    existed = out.exists()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(dir=out, prefix=".partial-"))
-    except OSError as error:
-        raise BenchError(f"{out}: cannot be written ({error.strerror})") from error
-    try:
-        yield stage
-        # Folders first: a file such as dataset.json stands for the whole and appears last.
-        for entry in sorted(stage.iterdir(), key=lambda e: (e.is_file(), e.name)):
-            final = out / entry.name
-            if final.is_dir() and not final.is_symlink():
-                shutil.rmtree(final)
-            entry.replace(final)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-        if not existed and not any(out.iterdir()):
-            out.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from derainbench import __version__
-from derainbench.foundation.files import digest_of, write_json
+from derainbench.foundation.files import RECORD_SUFFIX, digest_of, sha256, write_json
 from derainbench.foundation.packages import ROOT, own_packages
 
 PACKAGES = (
@@ -73,9 +73,14 @@ def record(
     }
 
 
-def write_record(output: Path, **kwargs: Any) -> None:
-    """Writes the record of ``output`` beside it, as ``<output>.provenance.json``."""
-    write_json(output.with_name(output.name + ".provenance.json"), record(**kwargs))
+def write_record(output: Path, *others: Path, **kwargs: Any) -> None:
+    """Writes the record of ``output`` beside it, as ``<output>.provenance.json``.
+
+    It holds the SHA-256 of the output, and of ``others`` made with it in the same folder:
+    :mod:`derainbench.foundation.outputs` knows by them what was made here.
+    """
+    made = {file.name: sha256(file) for file in (output, *others) if file.is_file()}
+    write_json(output.with_name(output.name + RECORD_SUFFIX), record(**kwargs) | {"outputs": made})
 
 
 def _program() -> str:
@@ -92,8 +97,10 @@ def code_version() -> dict[str, Any]:
     commit: str | None = None
     modified: bool | None = None
     try:
-        commit = _git("rev-parse", "HEAD")
-        modified = bool(_git("status", "--porcelain", "--", *packages))
+        # A copy without .git may lie in somebody else's repository, whose commit says nothing of it.
+        if Path(_git("rev-parse", "--show-toplevel")).samefile(ROOT):
+            commit = _git("rev-parse", "HEAD")
+            modified = bool(_git("status", "--porcelain", "--", *packages))
     except (OSError, subprocess.CalledProcessError):
         pass  # no checkout, or no git: the digest still identifies the code
     return version | {"commit": commit, "modified": modified}

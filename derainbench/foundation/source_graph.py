@@ -25,6 +25,7 @@ NEUTRAL = {
     "derainbench.foundation.suggestions": "the wording of messages",
     "derainbench.foundation.progress": "progress bars",
     "derainbench.foundation.files": "how files are written and hashed, not what is in them",
+    "derainbench.foundation.outputs": "which files may be replaced, not what is in them",
     "derainbench.foundation.packages": "the names of packages",
     "derainbench.foundation.provenance": "the records beside results",
     "derainbench.foundation.source_graph": "what is computed again, not what is computed",

@@ -37,10 +37,10 @@ def score(restored: np.ndarray, target: np.ndarray, protocol: Protocol) -> tuple
         raise BenchError(f"sizes differ: {restored.shape[:2]} against {target.shape[:2]}")
     b = protocol.border
     height, width = restored.shape[:2]
-    if min(height, width) - 2 * b < _WINDOW:
+    if min(height, width) < smallest_side(protocol):
         raise BenchError(
             f"{height}x{width} is too small for protocol {protocol.name}: SSIM needs "
-            f"{_WINDOW + 2 * b} pixels each way"
+            f"{smallest_side(protocol)} pixels each way"
         )
     inside = np.s_[b : height - b, b : width - b]
     if protocol.luma:
@@ -50,6 +50,11 @@ def score(restored: np.ndarray, target: np.ndarray, protocol: Protocol) -> tuple
     else:
         x, y = (i[inside].astype(np.float64) for i in (restored, target))
     return psnr(x, y), ssim(x, y)
+
+
+def smallest_side(protocol: Protocol) -> int:
+    """The least height and width, pixels, that SSIM's window fits into under a protocol."""
+    return _WINDOW + 2 * protocol.border
 
 
 def psnr(x: np.ndarray, y: np.ndarray) -> float:

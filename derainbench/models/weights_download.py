@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 from filelock import FileLock
@@ -109,6 +110,22 @@ def _wanted(card: ModelCard, dataset: str | None) -> list[WeightFile]:
             f"model '{card.name}' has no weights trained on '{dataset}'{did_you_mean(str(dataset), there)}"
         )
     return found
+
+
+def official_file(model: str, dataset: str, root: Path) -> tuple[Path, Mapping[str, Any]]:
+    """A model's official weight file of a set, and the constructor arguments that it needs.
+
+    Raises:
+        BenchError: if none is known, or none of them lies below the root.
+    """
+    card = model_card(model)
+    files = _wanted(card, dataset)
+    for file in files:
+        if (root / file.name).is_file():
+            return root / file.name, file.kwargs
+    raise BenchError(
+        f"{root / files[0].name}: not there yet: `derainbench weights fetch {card.name} --root {root}`"
+    )
 
 
 def _plain(name: str) -> str:

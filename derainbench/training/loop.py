@@ -22,6 +22,7 @@ from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import atomic_path, write_json
+from derainbench.foundation.outputs import check_output_folder
 from derainbench.foundation.progress import Reporter
 from derainbench.foundation.source_graph import modules_behind, source_files
 from derainbench.models.construction import build, size_multiple_of
@@ -31,6 +32,8 @@ from derainbench.training.losses import total_loss
 from derainbench.training.optimisers import build_optimiser
 from derainbench.training.schedule import Epoch, plan_epochs, rate_in_step
 from derainbench.training.training_data import TrainingData, read_training_data
+
+WEIGHTS, HISTORY, FACTS = "model.safetensors", "history.csv", "training.json"
 
 
 def train(
@@ -60,6 +63,7 @@ def train(
     Raises:
         BenchError: for unusable settings or data, or if the loss stops being finite.
     """
+    check_output_folder(Path(out), (WEIGHTS, HISTORY, FACTS))
     chosen_device = prepare(device, seed)
     model = build(model_name, **model_kwargs).to(chosen_device)
     check_suits(model, model_name, recipe)
@@ -221,8 +225,8 @@ def _write_results(
     device: torch.device,
     monitor: str | None,
 ) -> Path:
-    weights = out / "model.safetensors"
-    history = out / "history.csv"
+    weights = out / WEIGHTS
+    history = out / HISTORY
     with atomic_path(history) as temporary:
         pd.DataFrame(progress.history).to_csv(temporary, index=False)
     # safetensors has no scalar-preserving guarantee for shared storage: every tensor is its own.
@@ -239,9 +243,11 @@ def _write_results(
     }
     if monitor:
         facts |= {"monitored_on": monitor, "monitored_pairs": len(training_data.monitor)}
-    write_json(out / "training.json", facts)
+    write_json(out / FACTS, facts)
     provenance.write_record(
         weights,
+        history,
+        out / FACTS,
         settings=run_settings,
         inputs=training_data.digests,
         device=str(device),

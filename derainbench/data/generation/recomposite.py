@@ -14,7 +14,8 @@ from derainbench.data.images import image_files, read_rgb, write_png
 from derainbench.data.pairs import Split, read_split
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import digest_of, staged_folder, write_json
+from derainbench.foundation.files import digest_of, write_json
+from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
 
 
@@ -43,7 +44,10 @@ def recomposite(
     order = np.concatenate(
         [rng.permutation(len(source.pairs)) for _ in range(-(-count // len(source.pairs)))]
     )
-    with staged_folder(out) as stage, Reporter("recomposite", count) as reporter:
+    with (
+        staged_folder(out, ("train", "dataset.json")) as stage,
+        Reporter("recomposite", count) as reporter,
+    ):
         made = []
         for i in range(count):
             file = photographs[i % len(photographs)]

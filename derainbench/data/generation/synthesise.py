@@ -14,7 +14,8 @@ from derainbench.data.images import write_png
 from derainbench.data.pairs import read_split
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import staged_folder, write_json
+from derainbench.foundation.files import write_json
+from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
 from derainbench.foundation.suggestions import did_you_mean
 
@@ -79,7 +80,10 @@ def synthesise(plan: SynthesisPlan, out: Path) -> None:
     """
     settings = plan.settings()
     counts = {"train": plan.train, "val": plan.val, "test": plan.test}
-    with staged_folder(out) as stage, Reporter("synthesise", sum(counts.values())) as reporter:
+    with (
+        staged_folder(out, (*counts, "dataset.json")) as stage,
+        Reporter("synthesise", sum(counts.values())) as reporter,
+    ):
         for number, (split, count) in enumerate(counts.items()):
             names = PHOTOGRAPHS[split]
             for i in range(count):

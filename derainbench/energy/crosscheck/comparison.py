@@ -26,7 +26,8 @@ from derainbench.energy.crosscheck.differences import (
 from derainbench.energy.crosscheck.other_counters import COUNTERS, OtherCounter, Reading
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import staged_folder, write_text
+from derainbench.foundation.files import write_text
+from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
 from derainbench.models.construction import build
 

@@ -14,7 +14,7 @@ from derainbench.config.schema import Config
 from derainbench.energy.blocks import energy_by_block
 from derainbench.energy.records import TABLE_SIZE
 from derainbench.foundation import provenance
-from derainbench.foundation.files import staged_folder
+from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures import (
     break_even,
     firing_rates,

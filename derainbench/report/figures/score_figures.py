@@ -6,7 +6,7 @@ from pathlib import Path
 
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
-from derainbench.foundation.files import staged_folder
+from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures import pareto, strip
 from derainbench.report.figures.page_figure import PageFigure
 from derainbench.report.figures.style import save, style

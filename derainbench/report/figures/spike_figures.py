@@ -9,7 +9,7 @@ from derainbench.catalog.model_cards import known_model
 from derainbench.catalog.papers import called, read_paper
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
-from derainbench.foundation.files import staged_folder
+from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures import membrane_potentials, spikes_by_depth
 from derainbench.report.figures.marking import marked
 from derainbench.report.figures.page_figure import PageFigure

@@ -16,7 +16,8 @@ from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.data.leaks import NEAR
 from derainbench.foundation import provenance
-from derainbench.foundation.files import staged_folder, write_text
+from derainbench.foundation.files import write_text
+from derainbench.foundation.outputs import staged_folder
 from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.report.page import verdict_list
 from derainbench.report.page.content import page_content

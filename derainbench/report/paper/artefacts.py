@@ -14,7 +14,8 @@ from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import staged_folder, write_json, write_text
+from derainbench.foundation.files import write_json, write_text
+from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures.architecture import draw
 from derainbench.report.figures.style import KINDS, save, style
 from derainbench.report.paper.ablations import ablation

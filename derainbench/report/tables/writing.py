@@ -7,7 +7,8 @@ from pathlib import Path
 
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
-from derainbench.foundation.files import staged_folder, write_text
+from derainbench.foundation.files import write_text
+from derainbench.foundation.outputs import staged_folder
 from derainbench.report.tables import statistics
 from derainbench.report.tables.break_even import break_even
 from derainbench.report.tables.claims import claims
