@@ -1,8 +1,10 @@
 """Configurations that ship are right; a wrong one is refused in one line that names the key."""
 
 import copy
+import io
 import json
 
+import pandas as pd
 import pytest
 from helpers import ROOT, one_line, read_json
 
@@ -258,3 +260,19 @@ def test_the_schema_for_editors_is_the_one_that_is_checked():
 
 def test_protocols_are_those_that_exist():
     assert tuple(PROTOCOLS) == PROTOCOL_NAMES
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "None", "true", "007", "1e5", "inf", "nan"])
+def test_a_name_that_tables_would_read_as_a_number_or_nothing_is_refused(name):
+    config = changed(f"runs.{name}", SMALLEST["runs"]["small"])
+    assert f"'{name}' is read as a number or as empty in tables" in refusal(config)
+    table = pd.read_csv(io.StringIO(f"run\n{name}-1\n"))
+    parse(changed(f"runs.{name}-1", SMALLEST["runs"]["small"]), "my.yaml")
+    assert table["run"].tolist() == [f"{name}-1"]
+
+
+def test_a_title_is_one_line_of_any_other_text():
+    parse(changed("runs.small.title", "a | b, «c» & <d> \\e{f} 雨 100 %"), "my.yaml")
+    assert "runs.small.title: has control characters" in refusal(
+        changed("runs.small.title", "two\nlines")
+    )

@@ -348,6 +348,6 @@ def test_a_folder_beside_itself_has_no_drift(cli, two, tmp_path):
 
 
 def test_report_takes_either_a_configuration_or_two_folders(cli, tmp_path):
-    assert "--config or --diff" in refusal(cli("report", "--out", tmp_path), 2)
+    assert "--config or --diff" in refusal(cli("report", "--out", tmp_path / "out"), 2)
     both = ("--config", "x", "--diff", tmp_path, tmp_path)
-    assert "--config or --diff" in refusal(cli("report", *both, "--out", tmp_path), 2)
+    assert "--config or --diff" in refusal(cli("report", *both, "--out", tmp_path / "out"), 2)

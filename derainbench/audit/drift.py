@@ -13,7 +13,7 @@ import pandas as pd
 
 from derainbench.catalog.tolerances import Rule, Tolerances
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.frames import records
+from derainbench.foundation.frames import as_markdown, records
 
 KINDS = (".csv", ".json")
 OF_ONE_RUN = ("scores/", "energy/", "estimators/", "spikes/", "runs/")  # then RUN/VARIANT
@@ -278,10 +278,9 @@ def markdown(comparison: Comparison) -> str:
     lines += ["", f"{comparison.note()}."] if comparison.note() else []
     drifts = comparison.all_drifts()
     if drifts:
-        frame = pd.DataFrame(drifts).replace(r"\|", r"\\|", regex=True)
-        lines += ["", frame.to_markdown(index=False, disable_numparse=True)]
+        lines += ["", as_markdown(pd.DataFrame(drifts), disable_numparse=True)]
     files = pd.DataFrame(
         [(f.file, f.values, len(f.drifts)) for f in comparison.files],
         columns=["file", "values compared", "drifts"],
     )
-    return "\n".join([*lines, "", files.to_markdown(index=False), ""])
+    return "\n".join([*lines, "", as_markdown(files), ""])

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import unicodedata
+from contextlib import suppress
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from derainbench.foundation.settings import Strict
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+def _stays_text(name: str) -> str:
+    """Names stand in tables, whose readers take some words for numbers or for nothing."""
+    read_as_something_else = name.lower() in {"na", "n-a", "none", "null", "true", "false"}
+    with suppress(ValueError):
+        float(name)
+        read_as_something_else = True
+    if read_as_something_else:
+        raise ValueError(f"'{name}' is read as a number or as empty in tables; add a word to it")
+    return name
+
+
+def _one_line(title: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in title):
+        raise ValueError("has control characters, such as a line break")
+    return title
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), AfterValidator(_stays_text)]
+Title = Annotated[str, AfterValidator(_one_line)]
 
 
 class SyntheticSet(Strict):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from derainbench.catalog.model_cards import recipe_of
-from derainbench.config.datasets import Name
+from derainbench.config.datasets import Name, Title
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import Strict
 
@@ -49,7 +49,7 @@ class Run(Strict):
 
     model: str
     kwargs: dict[str, Any] = {}
-    title: str | None = None
+    title: Title | None = None
     train: Training | None = None
     weights: str | None = None
     test: list[Name] = Field(min_length=1)

@@ -16,7 +16,14 @@ from derainbench.catalog import papers
 from derainbench.catalog.dataset_entries import dataset_entry
 from derainbench.catalog.model_cards import known_model, model_card
 from derainbench.catalog.recipes import Recipe, load_recipe
-from derainbench.config.datasets import AnySet, CatalogueSet, FolderSet, Name, RecompositedSet
+from derainbench.config.datasets import (
+    AnySet,
+    CatalogueSet,
+    FolderSet,
+    Name,
+    RecompositedSet,
+    Title,
+)
 from derainbench.config.runs import Ablation, Run, Training
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import Strict, check, read_yaml
@@ -70,7 +77,7 @@ class Config(Strict):
 
     name: Name
     label: Literal["smoke", "study", "paper"]
-    title: str
+    title: Title
     data_root: str | None = None
     weights_root: str | None = None
     metric_files: str | None = None

@@ -15,6 +15,7 @@ from derainbench.config.schema import Config
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import write_json, write_text
+from derainbench.foundation.frames import as_markdown
 from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures.architecture import draw
 from derainbench.report.figures.style import KINDS, save, style
@@ -149,7 +150,7 @@ def _write_figure(drawn: Figure | Path, name: str, folder: Path) -> list[str]:
 
 def _write_table(table: Table, label: str, folder: Path) -> list[str]:
     """Markdown, LaTeX that breaks over pages, and CSV with every digit; their names."""
-    markdown = table.view.to_markdown(index=False, disable_numparse=True)
+    markdown = as_markdown(table.view, disable_numparse=True)
     texts = {
         f"{table.name}.md": f"{table.caption}\n\n{markdown}\n",
         f"{table.name}.tex": long_latex(table, label),

@@ -6,12 +6,15 @@ import pandas as pd
 
 from derainbench.report.tables.table import Table
 
+_WRITTEN_OUT = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
+
 
 def latex_escaped(text: str) -> str:
     """Text with the characters that mean something to LaTeX written out."""
-    for character in "&%$#_":
-        text = text.replace(character, f"\\{character}")
-    return text
+    return text.translate(_WRITTEN_OUT)
 
 
 def latex(table: Table, label: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
 from derainbench.foundation.files import write_text
+from derainbench.foundation.frames import as_markdown
 from derainbench.foundation.outputs import staged_folder
 from derainbench.report.tables import statistics
 from derainbench.report.tables.break_even import break_even
@@ -54,7 +55,7 @@ def write_tables(config: Config, out: Path) -> None:
         for table in all_tables(config):
             csv = table.frame.to_csv(index=False, float_format="%.8g")
             write_text(stage / f"{table.name}.csv", csv)
-            markdown = table.view.to_markdown(index=False, disable_numparse=True)
+            markdown = as_markdown(table.view, disable_numparse=True)
             write_text(stage / f"{table.name}.md", f"{table.caption}\n\n{markdown}\n")
             label = f"tab:{config.name}-{table.name}"
             write_text(stage / f"{table.name}.tex", latex(table, label))
