@@ -10,13 +10,13 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
 
 reproduce: .venv/.installed ## results/smoke: tables, figure, report
-	@$(RUN) snakemake --cores all
+	@$(RUN) python -m derainbench.workflow.run --cores all
 
 check: reproduce ## the same, held to results/reference/smoke: names each drift and fails on it
 	@$(RUN) python -m derainbench check results/reference/smoke results/smoke --out results/smoke/drift.md
 
 real: .venv/.installed ## the same on real images: see config/real.yaml
-	@$(RUN) snakemake --cores all --configfile config/real.yaml
+	@$(RUN) python -m derainbench.workflow.run --cores all --configfile config/real.yaml
 
 test: .venv/.installed ## the tests, and how much of the code they run
 	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --cov --cov-report=

@@ -20,6 +20,7 @@ from derainbench.results import expected
 from derainbench.results.layout import layout_of
 from derainbench.workflow.fingerprints import fingerprint
 from derainbench.workflow.image_digests import ImageDigests
+from derainbench.workflow.verdict_summary import SUMMARY, verdict_summary
 
 # Jobs call `python`: the one that runs Snakemake, unless a conda environment takes over.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
@@ -54,7 +55,10 @@ ESTIMATED = [
     run
     for run in CONFIG.runs
     if not CONFIG.runs[run].ablation
-    and (model_card(CONFIG.runs[run].model).spiking or model_card(CONFIG.runs[run].model).counterpart_of)
+    and (
+        model_card(CONFIG.runs[run].model).spiking
+        or model_card(CONFIG.runs[run].model).counterpart_of
+    )
 ]
 
 # The papers' networks and their counterparts.

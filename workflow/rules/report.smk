@@ -259,3 +259,10 @@ rule page:
         images=lambda w: tested_images(),
     shell:
         "python -m derainbench report --config {input.config} --out {params.folder}" " > {log} 2>&1"
+
+
+onsuccess:
+    # For people who look at the terminal; derainbench/workflow/run.py shows these lines alone.
+    if FILES.page.is_file() and FILES.claims.is_file():
+        for line in verdict_summary(FILES.page, FILES.claims):
+            print(f"{SUMMARY}{line}")

@@ -1,0 +1,222 @@
+"""``python -m derainbench.workflow.run``: Snakemake for people, a bar per stage instead of its log.
+
+Arguments are Snakemake's own. Its whole log stays in a file, which the last line names; of a failure
+Snakemake's own words are shown.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from derainbench.workflow.verdict_summary import SUMMARY
+
+RULES = Path(__file__).resolve().parent.parent.parent / "workflow" / "rules"
+_HEADER = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):$")
+_FINISHED = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)$")
+_COUNT = re.compile(r"^(\w+) +(\d+)$")
+_ERROR = re.compile(
+    r"^(Error in |Error:|RuleException|WorkflowError|MissingInput|MissingOutput|LockException|"
+    r"IncompleteFiles|AmbiguousRule|CyclicGraph|SyntaxError|snakemake: error|\S*Exception in )"
+)
+_LOG = re.compile(r"^Complete log\(s\): (.+)$")
+_SHOWN_OF_AN_ERROR = 60  # lines
+
+
+def stages(folder: Path = RULES) -> dict[str, str]:
+    """The stage of every rule: the file that it is in, in the order of the Snakefile."""
+    found = {}
+    for name in ("data", "train", "evaluate", "energy", "report", "check"):
+        for line in (folder / f"{name}.smk").read_text(encoding="utf-8").splitlines():
+            if match := re.match(r"^(?:rule|checkpoint) (\w+):", line):
+                found[match[1]] = name
+    return found
+
+
+@dataclass
+class Followed:
+    """What Snakemake's output says, line by line.
+
+    Attributes:
+        stage_of: stages by rule; rules without one are left out.
+        total: jobs to do, by stage.
+        done: jobs that ended well, by stage.
+        running: rules whose job has begun.
+        error: what Snakemake says of a failure, its first lines.
+        log: where its whole log is.
+        nothing: whether there was nothing to do.
+    """
+
+    stage_of: dict[str, str]
+    total: Counter[str] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
+    running: str = ""
+    error: list[str] = field(default_factory=list)
+    log: str = ""
+    nothing: bool = False
+    _in_statistics: bool = False
+
+    def read(self, line: str) -> bool:
+        """Takes one line; gives whether a job ended or the plan became known."""
+        if self.error or _ERROR.match(line):
+            self.error.append(line)
+        if line.startswith("Job stats:"):
+            self._in_statistics = True
+            self.total.clear()
+        elif self._in_statistics and (match := _COUNT.match(line)):
+            if match[1] == "total":
+                self._in_statistics = False
+                return True
+            if match[1] in self.stage_of:
+                self.total[self.stage_of[match[1]]] += int(match[2])
+        elif match := _HEADER.match(line):
+            self.running = match[1]
+        elif match := _FINISHED.match(line):
+            if match[1] in self.stage_of:
+                self.done[self.stage_of[match[1]]] += 1
+                return True
+        elif match := _LOG.match(line):
+            self.log = match[1]
+        elif line.startswith("Nothing to be done"):
+            self.nothing = True
+        return False
+
+
+def time_left(elapsed: float, done: int, total: int) -> str:
+    """About how long the rest takes if its jobs take as long as those before; "" at the start."""
+    if not done or done >= total:
+        return ""
+    seconds = elapsed / done * (total - done)
+    minutes = round(seconds / 60)
+    return f"about {minutes} min left" if minutes >= 2 else "about a minute left"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs Snakemake and shows how far it is; gives its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="backslashreplace",
+    )
+    assert process.stdout is not None
+    try:
+        followed, rest = follow(process.stdout)
+        status = process.wait()
+    except KeyboardInterrupt:  # Snakemake gets it too, and ends its jobs
+        process.wait()
+        return 130
+    if status:
+        shown = followed.error or rest[-_SHOWN_OF_AN_ERROR:]
+        print("\n".join(shown[:_SHOWN_OF_AN_ERROR]), file=sys.stderr)
+    elif followed.nothing:
+        print("Nothing to be done: all results are there.")
+    summary = [line.removeprefix(SUMMARY) for line in rest if line.startswith(SUMMARY)]
+    print("\n".join(summary), end="\n" if summary else "")
+    if followed.log:
+        print(f"Whole log: {followed.log}")
+    return status
+
+
+def follow(lines: Iterable[str], out: TextIO | None = None) -> tuple[Followed, list[str]]:
+    """Shows progress until the lines end; gives what they said, and all of them."""
+    followed, seen, started = Followed(stages()), [], time.monotonic()
+    with _display(out or sys.stderr) as display:
+        for line in _stripped(lines):
+            seen.append(line)
+            if followed.read(line):
+                display.show(followed, time.monotonic() - started)
+    return followed, seen
+
+
+def _stripped(lines: Iterable[str]) -> Iterator[str]:
+    return (line.rstrip("\n") for line in lines)
+
+
+class _Bars:
+    """A bar per stage, on a terminal."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description:<9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=Console(file=out),
+        )
+        self.tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Bars:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def show(self, followed: Followed, elapsed: float) -> None:
+        names = dict.fromkeys(followed.stage_of.values())
+        for stage in (s for s in names if followed.total[s]):
+            if stage not in self.tasks:
+                self.tasks[stage] = self.progress.add_task(stage, total=None, note="")
+            self.progress.update(
+                self.tasks[stage], total=followed.total[stage], completed=followed.done[stage]
+            )
+            if followed.done[stage] == followed.total[stage]:
+                self.progress.stop_task(self.tasks[stage])
+        left = time_left(elapsed, followed.done.total(), followed.total.total())
+        for task in self.tasks.values():
+            self.progress.update(task, note="")
+        if self.tasks:
+            self.progress.update(list(self.tasks.values())[-1], note=left)
+
+
+class _Lines:
+    """A line per job, where there is no terminal."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, followed: Followed, elapsed: float) -> None:
+        parts = [
+            f"{stage} {followed.done[stage]}/{total}"
+            for stage, total in followed.total.items()
+            if total
+        ]
+        order = list(dict.fromkeys(followed.stage_of.values()))
+        parts.sort(key=lambda part: order.index(part.split()[0]))
+        left = time_left(elapsed, followed.done.total(), followed.total.total())
+        print(", ".join([*parts, *([left] if left else [])]), file=self.out, flush=True)
+
+
+def _display(out: TextIO) -> _Bars | _Lines:
+    return _Bars(out) if out.isatty() else _Lines(out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
