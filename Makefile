@@ -19,7 +19,7 @@ real: .venv/.installed ## the same on real images: see config/real.yaml
 	@$(RUN) python -m derainbench.workflow.run --cores all --configfile config/real.yaml
 
 test: .venv/.installed ## the tests, and how much of the code they run
-	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --cov --cov-report=
+	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	@echo "coverage: $$($(RUN) python -m coverage report --format=total) % of the lines, jobs of the workflow apart"
 
 lint: .venv/.installed ## ruff, import-linter, mypy, snakefmt, snakemake --lint

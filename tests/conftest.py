@@ -22,6 +22,11 @@ from helpers import Done, noise, save
 from safetensors.torch import save_file
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The file that takes longest begins: as the last one it would run alone."""
+    items.sort(key=lambda item: item.path.name != "test_workflow.py")
+
+
 @pytest.fixture(autouse=True)
 def private_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or leaves a checkpoint in the working directory."""

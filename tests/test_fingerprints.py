@@ -134,9 +134,11 @@ def test_how_a_network_is_built_and_trained_counts(monkeypatch):
 
 def test_another_version_of_a_library_counts_where_it_is_imported(monkeypatch):
     before = {verb: fingerprint(verb) for verb in ("train", "tables", "figures")}
-    installed = source_graph._version
+    installed = source_graph._installed
     monkeypatch.setattr(
-        source_graph, "_version", lambda name: "99" if name == "torch" else installed(name)
+        source_graph,
+        "_installed",
+        lambda package: (("torch", "99"),) if package == "torch" else installed(package),
     )
     assert "torch 99" in fingerprint("train")["libraries"]
     for verb in ("tables", "figures"):
