@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-import yaml
+
+from derainbench.foundation.documents import Unreadable, parse_yaml, shown
 
 if TYPE_CHECKING:
     from derainbench.data.acquisition.download import Patience
@@ -64,9 +65,10 @@ def assignments(items: list[str] | None, option: str) -> dict[str, Any]:
         if not separator or not key:
             raise typer.BadParameter(f"'{item}' is not KEY=VALUE", param_hint=option)
         try:
-            result[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise typer.BadParameter(f"'{item}': not YAML", param_hint=option) from error
+            result[key] = parse_yaml(value)
+        except Unreadable as error:
+            text = shown(item)
+            raise typer.BadParameter(f"{text}: not YAML ({error})", param_hint=option) from error
     return result
 
 
