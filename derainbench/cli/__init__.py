@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -47,10 +48,17 @@ def version(
         raise typer.Exit
 
 
+def _home_replaced(argument: str) -> str:
+    """``--data=~/set`` with the home folder in it: shells replace ``~`` after a space only."""
+    option, separator, value = argument.partition("=")
+    is_path = option.startswith("--") and separator and value.startswith("~")
+    return f"{option}={os.path.expanduser(value)}" if is_path else argument
+
+
 def main() -> None:
     """Entry point: wrong input ends in one line; exit code 2 for usage, 1 for failure."""
     try:
-        status = app(standalone_mode=False)
+        status = app(args=[_home_replaced(a) for a in sys.argv[1:]], standalone_mode=False)
         sys.exit(status or 0)
     except UsageError as error:
         text = error.format_message()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from derainbench.foundation.documents import Unreadable, parse_yaml, shown
+from derainbench.foundation.seeds import MAX_SEED
 
 if TYPE_CHECKING:
     from derainbench.data.acquisition.download import Patience
@@ -24,6 +25,7 @@ DatasetFile = Annotated[
     Path | None,
     typer.Option("--dataset", help="dataset.json of `data verify`, for the provenance record."),
 ]
+Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED)]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="Set; see `derainbench data list`.")]
 Root = Annotated[Path, typer.Option("--root", help="Data root: sets lie in ROOT/NAME.")]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from derainbench.config.paths import PathText, number_as_text
+from derainbench.foundation.seeds import MAX_SEED
 from derainbench.foundation.settings import Strict
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Name = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), BeforeValidator(number_as_text)
+]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 
 
 class SyntheticSet(Strict):
@@ -20,7 +25,7 @@ class SyntheticSet(Strict):
     train: int = Field(24, ge=2)
     val: int = Field(4, ge=1)
     test: int = Field(6, ge=1)
-    seed: int = Field(2024, ge=0)
+    seed: Seed = 2024
 
 
 class FolderSet(Strict):
@@ -34,7 +39,7 @@ class FolderSet(Strict):
     """
 
     kind: Literal["folder"]
-    path: str | None = None
+    path: PathText | None = None
     catalogue: str | None = None
     subset: bool = False
     paired: bool = True
@@ -61,7 +66,7 @@ class RecompositedSet(Strict):
     clean: Name
     clean_splits: list[Literal["train", "val", "test"]] = Field(["train"], min_length=1)
     count: int | None = Field(None, ge=1)
-    seed: int = Field(2024, ge=0)
+    seed: Seed = 2024
 
 
 AnySet = Annotated[

@@ -17,6 +17,7 @@ from derainbench.catalog.dataset_entries import dataset_entry
 from derainbench.catalog.model_cards import known_model, model_card
 from derainbench.catalog.recipes import Recipe, load_recipe
 from derainbench.config.datasets import AnySet, CatalogueSet, FolderSet, Name, RecompositedSet
+from derainbench.config.paths import PathText
 from derainbench.config.runs import Ablation, Run, Training
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import Strict, check, read_yaml
@@ -71,9 +72,9 @@ class Config(Strict):
     name: Name
     label: Literal["smoke", "study", "paper"]
     title: str
-    data_root: str | None = None
-    weights_root: str | None = None
-    metric_files: str | None = None
+    data_root: PathText | None = None
+    weights_root: PathText | None = None
+    metric_files: PathText | None = None
     datasets: dict[Name, AnySet]
     runs: dict[Name, Run] = Field(min_length=1)
     papers: list[Name] | None = Field(None, min_length=1)
