@@ -5,9 +5,9 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
-if "name" not in config:  # no --configfile: a second one would be merged into the first
+if not workflow.overwrite_configfiles:  # a second one would be merged into the first
 
-    configfile: "config/smoke.yaml"
+    configfile: f"{workflow.basedir}/config/smoke.yaml"
 
 
 include: "workflow/rules/common.smk"

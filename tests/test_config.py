@@ -1,16 +1,19 @@
 """Configurations that ship are right; a wrong one is refused in one line that names the key."""
 
 import copy
+import datetime
 import io
 import json
 
 import pandas as pd
 import pytest
+import torch
 from helpers import ROOT, one_line, read_json
 
 from derainbench.config.checks import check_files, check_models
 from derainbench.config.schema import Config, load, parse
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.seeds import MAX_SEED
 from derainbench.foundation.settings import read_yaml
 from derainbench.metrics.protocols import PROTOCOL_NAMES, PROTOCOLS
 from derainbench.results.runs import run_variants
@@ -128,6 +131,9 @@ def test_misspelt_key_is_named_with_a_suggestion(key, misspelt, right):
         ("runs.small.train.dataset", "snow"),
         ("runs.small.train.seeds", []),
         ("runs.small.train.seeds", [-1]),
+        ("runs.small.train.set", {"epochs": datetime.date(2024, 5, 1)}),
+        ("runs.small.kwargs", {"dim": float("nan")}),
+        ("runs.small.kwargs", {"dim": {1, 2}}),
         ("runs.small.train.monitor", "val"),
         ("runs.small.model", "esdnett"),
         ("runs.official.inference", "half"),
@@ -246,6 +252,65 @@ def test_a_file_that_holds_no_configuration_is_refused(text, tmp_path):
     with pytest.raises(BenchError) as refused:
         load(tmp_path / "my.yaml")
     assert one_line(refused.value).startswith(f"{tmp_path}/my.yaml: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("data_root", 2024, "2024"),
+        ("data_root", "~/data", "{home}/data"),
+        ("data_root", "a//b/", "a/b"),
+        ("data_root", datetime.date(2024, 5, 1), "2024-05-01"),
+        ("weights_root", "~", "{home}"),
+        ("metric_files", "~/m n", "{home}/m n"),
+        ("name", 2024, "2024"),
+        ("datasets.Rain200H.path", 200, "200"),
+        ("runs.official.weights", 6, "6"),
+        ("runs.small.train.recipe", "~/my recipe.yaml", "{home}/my recipe.yaml"),
+    ],
+)
+def test_numbers_and_home_folders_may_stand_for_paths(key, value, text, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    node = parse(changed(key, value), "my.yaml").model_dump()
+    for part in key.split("."):
+        node = node[part]
+    assert node == text.format(home=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "key", ["data_root", "weights_root", "metric_files", "datasets.Rain200H.path"]
+)
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (1.1, "in quotes"),
+        (datetime.datetime(2024, 5, 1, 2), "in quotes"),
+        (True, "valid string"),
+        (["a"], "valid string"),
+        ("a{b}c", "braces"),
+        ("}", "braces"),
+        ("a\nb", "character"),
+        ("a\0b", "character"),
+        ("--accept-new", "'-'"),
+    ],
+)
+def test_what_cannot_stand_for_a_path_is_refused(key, value, reason):
+    message = refusal(changed(key, value))
+    assert key in message.replace("Rain200H.folder.", "Rain200H.")
+    assert reason in message
+
+
+@pytest.mark.parametrize("seed", [2**40, 2**63, 2**64, 10**30, 10**5000, -(10**30)], ids="abcdef")
+@pytest.mark.parametrize("key", ["datasets.rain.seed", "runs.small.train.seeds"])
+def test_a_seed_beyond_what_torch_takes_is_refused(key, seed):
+    message = refusal(changed(key, [seed] if key.endswith("seeds") else seed))
+    assert "seed" in message
+    assert len(message) < 300
+
+
+def test_the_largest_seed_works():
+    torch.manual_seed(MAX_SEED * 1_000_003 + 1_000_000)  # of a training's last epoch
+    parse(changed("runs.small.train.seeds", [0, MAX_SEED]), "my.yaml")
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -10,7 +10,8 @@ from helpers import one_line, same_state
 from safetensors.torch import save_file
 
 from derainbench.foundation.errors import BenchError
-from derainbench.models.weights import load_weights, read_state_dict
+from derainbench.models.weight_files import read_state_dict
+from derainbench.models.weights import load_weights
 from esdnet import ESDNet
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from derainbench.catalog.tolerances import Rule, Tolerances
+from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.frames import as_markdown, records
+from derainbench.foundation.frames import as_markdown, read_csv, records
 
 KINDS = (".csv", ".json")
 OF_ONE_RUN = ("scores/", "energy/", "estimators/", "spikes/", "runs/")  # then RUN/VARIANT
@@ -244,17 +245,12 @@ def _read(path: Path) -> pd.DataFrame:
     """A table, cells as text; JSON becomes one row with a column per leaf."""
     if path.suffix == ".json":
         return pd.DataFrame([dict(_flat(_json(path)))])
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False).fillna("")  # short lines
-    except ValueError as error:  # pandas' parser errors and wrong encodings are such
-        raise BenchError(f"{path}: not a CSV table ({str(error).splitlines()[0]})") from error
+    table = read_csv(path, "make it anew", dtype=str, keep_default_na=False)
+    return table.fillna("")  # short lines
 
 
 def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BenchError(f"{path}: damaged JSON ({error})") from error
+    return read_json_file(path, "make it anew")
 
 
 def _flat(content: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -10,12 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from derainbench.foundation.documents import Unreadable, document_text, parse_yaml
 from derainbench.foundation.errors import BenchError
 
 CATALOG = Path(__file__).resolve().parent
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def matching(*patterns: str) -> list[Path]:
@@ -35,11 +33,10 @@ def read_yaml(file: Path | str) -> Any:
         return _parsed(path, path.stat().st_mtime_ns)
     except OSError as error:
         raise BenchError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        first = str(error).replace("\n", " ")
-        raise BenchError(f"{path}: not valid YAML ({first})") from error
+    except Unreadable as error:
+        raise BenchError(f"{path}: not valid YAML ({error})") from error
 
 
 @cache
 def _parsed(path: Path, _modified: int) -> Any:
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    return parse_yaml(document_text(path))

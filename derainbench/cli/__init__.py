@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from typing import Annotated
 
@@ -49,10 +51,20 @@ def version(
         raise typer.Exit
 
 
+def _home_replaced(argument: str) -> str:
+    """``--data=~/set`` with the home folder in it: shells replace ``~`` after a space only."""
+    option, separator, value = argument.partition("=")
+    is_path = option.startswith("--") and separator and value.startswith("~")
+    return f"{option}={os.path.expanduser(value)}" if is_path else argument
+
+
 def main() -> None:
     """Entry point: wrong input ends in one line; exit code 2 for usage, 1 for failure."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # any file name can be shown, on any terminal
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = guarded(typer.main.get_group(app))(standalone_mode=False)
+        arguments = [_home_replaced(argument) for argument in sys.argv[1:]]
+        status = guarded(typer.main.get_group(app))(args=arguments, standalone_mode=False)
         sys.exit(status or 0)
     except UsageError as error:
         text = error.format_message()

@@ -13,6 +13,7 @@ from derainbench.cli.options import (
     Attempts,
     Out,
     Root,
+    Seed,
     SetName,
     SilentFor,
     Splits,
@@ -156,7 +157,7 @@ def data_recomposite(
     count: Annotated[
         int | None, typer.Option(help="Pairs; default: one per photograph.", min=1)
     ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 2024,
+    seed: Seed = 2024,
 ) -> None:
     """Puts the rain of real pairs on other photographs; such pairs are never official."""
     from derainbench.data.generation.recomposite import recomposite
@@ -172,7 +173,7 @@ def data_synthesise(
     train: Annotated[int, typer.Option(min=1)] = 24,
     val: Annotated[int, typer.Option(min=1)] = 4,
     test: Annotated[int, typer.Option(min=1)] = 6,
-    seed: Annotated[int, typer.Option(min=0)] = 2024,
+    seed: Seed = 2024,
 ) -> None:
     """Generates a paired set: synthetic rain over photographs bundled with scikit-image."""
     from derainbench.data.generation.synthesise import SynthesisPlan, synthesise

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-import yaml
+
+from derainbench.foundation.documents import Unreadable, parse_yaml, shown
+from derainbench.foundation.seeds import MAX_SEED
 
 if TYPE_CHECKING:
     from derainbench.data.acquisition.download import Patience
@@ -24,6 +26,7 @@ DatasetFile = Annotated[
     Path | None,
     typer.Option("--dataset", help="dataset.json of `data verify`, for the provenance record."),
 ]
+Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED)]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="Set; see `derainbench data list`.")]
 Root = Annotated[Path, typer.Option("--root", help="Data root: sets lie in ROOT/NAME.")]
@@ -65,9 +68,10 @@ def assignments(items: list[str] | None, option: str) -> dict[str, Any]:
         if not separator or not key:
             raise typer.BadParameter(f"'{item}' is not KEY=VALUE", param_hint=option)
         try:
-            result[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise typer.BadParameter(f"'{item}': not YAML", param_hint=option) from error
+            result[key] = parse_yaml(value)
+        except Unreadable as error:
+            text = shown(item)
+            raise typer.BadParameter(f"{text}: not YAML ({error})", param_hint=option) from error
     return result
 
 

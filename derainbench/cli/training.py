@@ -14,6 +14,7 @@ from derainbench.cli.options import (
     ModelName,
     Out,
     OutFile,
+    Seed,
     assignments,
     one_of,
 )
@@ -33,7 +34,7 @@ def train(
             help="Recipe: a name of the catalogue or a YAML file; default: the model's own.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 1234,
+    seed: Seed = 1234,
     kwarg: Kwargs = None,
     override: Annotated[
         list[str] | None,

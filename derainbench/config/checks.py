@@ -6,6 +6,7 @@ from pathlib import Path
 
 from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import regular_file
 
 
 def check_files(config: Config) -> None:
@@ -24,12 +25,13 @@ def check_files(config: Config) -> None:
     for name, run in config.runs.items():
         if run.weights is None:
             continue
-        path = Path(config.weights_root or "") / run.weights
-        if not path.is_file():
-            raise BenchError(
-                f"runs.{name}.weights: {path}: no such file; set weights_root to the folder that "
-                "holds the weights"
+        try:
+            regular_file(
+                Path(config.weights_root or "") / run.weights,
+                "no such file; set weights_root to the folder that holds the weights",
             )
+        except BenchError as error:
+            raise BenchError(f"runs.{name}.weights: {error}") from error
 
 
 def check_models(config: Config) -> None:

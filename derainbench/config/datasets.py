@@ -6,8 +6,10 @@ import unicodedata
 from contextlib import suppress
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from derainbench.config.paths import PathText, number_as_text
+from derainbench.foundation.seeds import MAX_SEED
 from derainbench.foundation.settings import Strict
 
 
@@ -28,7 +30,13 @@ def _one_line(title: str) -> str:
     return title
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), AfterValidator(_stays_text)]
+Name = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"),
+    AfterValidator(_stays_text),
+    BeforeValidator(number_as_text),
+]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Title = Annotated[str, AfterValidator(_one_line)]
 
 
@@ -41,7 +49,7 @@ class SyntheticSet(Strict):
     train: int = Field(24, ge=2)
     val: int = Field(4, ge=1)
     test: int = Field(6, ge=1)
-    seed: int = Field(2024, ge=0)
+    seed: Seed = 2024
 
 
 class FolderSet(Strict):
@@ -55,7 +63,7 @@ class FolderSet(Strict):
     """
 
     kind: Literal["folder"]
-    path: str | None = None
+    path: PathText | None = None
     catalogue: str | None = None
     subset: bool = False
     paired: bool = True
@@ -82,7 +90,7 @@ class RecompositedSet(Strict):
     clean: Name
     clean_splits: list[Literal["train", "val", "test"]] = Field(["train"], min_length=1)
     count: int | None = Field(None, ge=1)
-    seed: int = Field(2024, ge=0)
+    seed: Seed = 2024
 
 
 AnySet = Annotated[

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from derainbench.catalog.model_cards import recipe_of
-from derainbench.config.datasets import Name, Title
+from derainbench.config.datasets import Name, Seed, Title
+from derainbench.config.paths import PathText
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import Strict
+
+
+def _written_as_json(values: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as the rules hand them on, which is in JSON.
+
+    Raises:
+        ValueError: for a day, a number that is not finite, and the like.
+    """
+    try:
+        json.dumps(values, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"holds a value that is none of JSON ({error})") from error
+    return values
+
+
+Arguments = Annotated[dict[str, Any], AfterValidator(_written_as_json)]
 
 
 class Training(Strict):
@@ -21,9 +39,9 @@ class Training(Strict):
     """
 
     dataset: Name
-    recipe: str = ""
-    set: dict[str, Any] = {}
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([1234], min_length=1)
+    recipe: PathText = ""
+    set: Arguments = {}
+    seeds: list[Seed] = Field([1234], min_length=1)
     monitor: bool = False
 
 
@@ -48,10 +66,10 @@ class Run(Strict):
     """
 
     model: str
-    kwargs: dict[str, Any] = {}
+    kwargs: Arguments = {}
     title: Title | None = None
     train: Training | None = None
-    weights: str | None = None
+    weights: PathText | None = None
     test: list[Name] = Field(min_length=1)
     inference: Literal["tiled", "whole"] | None = None
     quantise: Literal["round", "truncate"] | None = None

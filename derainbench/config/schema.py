@@ -24,6 +24,7 @@ from derainbench.config.datasets import (
     RecompositedSet,
     Title,
 )
+from derainbench.config.paths import PathText
 from derainbench.config.runs import Ablation, Run, Training
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import Strict, check, read_yaml
@@ -78,9 +79,9 @@ class Config(Strict):
     name: Name
     label: Literal["smoke", "study", "paper"]
     title: Title
-    data_root: str | None = None
-    weights_root: str | None = None
-    metric_files: str | None = None
+    data_root: PathText | None = None
+    weights_root: PathText | None = None
+    metric_files: PathText | None = None
     datasets: dict[Name, AnySet]
     runs: dict[Name, Run] = Field(min_length=1)
     papers: list[Name] | None = Field(None, min_length=1)

@@ -18,8 +18,8 @@ import pandas as pd
 
 from derainbench.data.pixels import HASH_SIDE, ORIENTATIONS
 from derainbench.foundation import provenance
-from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import sha256, write_json, write_text
+from derainbench.foundation.frames import read_csv
 from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
 
@@ -66,9 +66,8 @@ def read_measured(name: str, facts: Path) -> Measured:
         BenchError: if there are none.
     """
     file = Path(facts) / "images.csv"
-    if not file.is_file():
-        raise BenchError(f"{file}: missing; make it with `derainbench data verify --out {facts}`")
-    images = pd.read_csv(file, dtype={"image": str}, keep_default_na=False)
+    make = f"make it with `derainbench data verify --out {facts}`"
+    images = read_csv(file, make, f"missing; {make}", dtype={"image": str}, keep_default_na=False)
     return Measured(name, images, sha256(file))
 
 

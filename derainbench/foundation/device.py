@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 
 import torch
 
 from derainbench.foundation.errors import BenchError
+
+MAX_THREADS = 1024  # torch starts as many as it is told, and no machine runs more
 
 
 def prepare(device: str = "auto", seed: int | None = None) -> torch.device:
@@ -32,8 +35,8 @@ def prepare(device: str = "auto", seed: int | None = None) -> torch.device:
         raise BenchError(
             f"device '{device}' is not available on this machine; use cpu or auto"
         ) from error
-    if "OMP_NUM_THREADS" in os.environ:
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    if threads := wanted_threads():
+        torch.set_num_threads(threads)
     if seed is not None:
         torch.manual_seed(seed)
     # Kernels without a deterministic version (bilinear upsampling's backward on CUDA) only warn.
@@ -44,3 +47,14 @@ def prepare(device: str = "auto", seed: int | None = None) -> torch.device:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     return chosen
+
+
+def wanted_threads() -> int | None:
+    """How many threads ``OMP_NUM_THREADS`` asks for; None if it is not set, or says nothing.
+
+    As in OpenMP it may be a list, one number per level of nested regions (clusters set ``4,2``):
+    the first counts. What OpenMP would ignore is ignored here.
+    """
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    threads = int(first) if re.fullmatch(r"\+?[0-9]{1,6}", first) else 0
+    return min(threads, MAX_THREADS) or None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -66,3 +67,30 @@ def digest_of(files: Iterable[Path], root: Path) -> str:
     for path in sorted(files):
         total.update(f"{path.relative_to(root).as_posix()} {sha256(path)}\n".encode())
     return total.hexdigest()
+
+
+def regular_file(path: Path, missing: str = "no such file") -> Path:
+    """Gives a path back if a file lies there that reading comes to the end of.
+
+    Every reader of foreign files asks here first: reading from a pipe or a device may never end.
+
+    Args:
+        path: of the file, or of a link to it.
+        missing: what the message says if nothing is there, and what to do.
+
+    Raises:
+        BenchError: if nothing is there, or something else: a folder, a pipe, a socket, a device.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BenchError(f"{path}: {missing}") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise BenchError(f"{str(path)!r}: cannot be read ({reason})") from error
+    if stat.S_ISDIR(mode):
+        raise BenchError(f"{path}: is a folder, not a file")
+    if not stat.S_ISREG(mode):
+        kind = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}.get(stat.S_IFMT(mode), "device")
+        raise BenchError(f"{path}: is a {kind}, not a file; copy what it gives into a file")
+    return Path(path)

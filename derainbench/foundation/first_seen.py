@@ -6,7 +6,6 @@ One JSON file per root: address -> SHA-256, size in bytes, and the day of the fi
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from derainbench.foundation.documents import parse_json
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import write_json
 
@@ -57,7 +57,7 @@ class FirstSeen:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
-            known = json.loads(self.path.read_text(encoding="utf-8"))
+            known = parse_json(self.path.read_text(encoding="utf-8"))
             return {url: {"sha256": facts["sha256"], **facts} for url, facts in known.items()}
         except FileNotFoundError:
             return {}

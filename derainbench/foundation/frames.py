@@ -1,10 +1,14 @@
-"""Rows and cells of data frames."""
+"""Data frames: read from a file, their rows and cells."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
+
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import regular_file
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -32,3 +36,25 @@ def _in_a_cell(value: Any) -> Any:
 def is_empty(cell: Any) -> bool:
     """Whether a cell has no value: None, NaN, or pandas' own mark for it."""
     return bool(pd.isna(cell))
+
+
+def read_csv(
+    path: Path, remedy: str, missing: str = "no such file", **options: Any
+) -> pd.DataFrame:
+    """A CSV file as a table.
+
+    Args:
+        path: of the file.
+        remedy: what the message tells the user to do about a damaged one.
+        missing: what it says if there is none.
+        options: of ``pandas.read_csv``.
+
+    Raises:
+        BenchError: if it is missing, no regular file, or no table.
+    """
+    try:
+        table: pd.DataFrame = pd.read_csv(regular_file(path, missing), **options)
+    except ValueError as error:  # pandas' parser errors and wrong encodings are such
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BenchError(f"{path}: not a CSV table ({first}); {remedy}") from error
+    return table

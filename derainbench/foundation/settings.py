@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from derainbench.foundation.documents import Unreadable, document_text, parse_yaml, shown
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.suggestions import did_you_mean
 
@@ -24,15 +24,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds one mapping.
 
     Raises:
-        BenchError: if the file is missing, not YAML, or holds something else.
+        BenchError: if the file is missing, no regular file, not YAML, or holds something else.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BenchError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        first = str(error).replace("\n", " ")
-        raise BenchError(f"{path}: not valid YAML ({first})") from error
+        content = parse_yaml(document_text(path))
+    except Unreadable as error:
+        raise BenchError(f"{path}: not valid YAML ({error})") from error
     if not isinstance(content, dict):
         raise BenchError(f"{path}: expected keys and values, found {type(content).__name__}")
     return content
@@ -58,7 +55,7 @@ def check(model: type[Model], values: Any, source: str) -> Model:
         else:
             reason = problem["msg"].removeprefix("Value error, ")
             if problem["type"] != "missing":
-                reason += f" (found {problem['input']!r})"
+                reason += f" (found {shown(problem['input'])})"
         raise BenchError(f"{source}: {f'{key}: ' if key else ''}{reason}") from error
 
 

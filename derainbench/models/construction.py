@@ -39,7 +39,7 @@ def constructor_arguments(name: str, kwargs: Mapping[str, Any]) -> dict[str, Any
     return {k: list(v) if isinstance(v, tuple) else v for k, v in chosen.items()}
 
 
-def build(name: str, **kwargs: Any) -> nn.Module:
+def build(name: str, /, **kwargs: Any) -> nn.Module:
     """A freshly initialised model; see ``derainbench models`` for names.
 
     Takes float [N,3,H,W] in [0,1] and gives the restored image, same shape, unclamped.
@@ -58,8 +58,8 @@ def build(name: str, **kwargs: Any) -> nn.Module:
             )
     try:
         return create(**(card.network.defaults | kwargs))
-    except (TypeError, ValueError, RuntimeError) as error:
-        first_line = str(error).splitlines()[0]
+    except Exception as error:  # what a network says to an argument of the wrong kind or size
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise BenchError(f"model '{card.name}': {first_line}") from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from derainbench.catalog.mirrors import DriveFile, HttpMirror, ManualMirror
 from derainbench.catalog.model_cards import all_cards, model_card
 from derainbench.data.acquisition.download import MirrorError, Patience, download
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import sha256
+from derainbench.foundation.files import regular_file, sha256
 from derainbench.foundation.first_seen import FirstSeen
 from derainbench.foundation.suggestions import did_you_mean
 from derainbench.models.weights import load_model
@@ -192,7 +193,7 @@ def how_by_hand(root: Path, file: WeightFile) -> str:
 def _check_present(call: _Call, file: WeightFile) -> str:
     """Whether a file in its place is the right one: by digest, or else by loading it."""
     place = call.place(file)
-    found = sha256(place)
+    found = sha256(regular_file(place))
     if file.sha256 and found != file.sha256:
         raise BenchError(
             f"{place}: is there, but is another file (sha256 {found[:16]}… instead of "
@@ -270,7 +271,7 @@ def _taken_out(archive: Path, member: str, target: Path, url: str) -> Path:
                 raise MirrorError(f"{url}: {member} is too large for weights; not unpacked")
             with opened.open(found[0]) as source, open(target, "wb") as out:
                 shutil.copyfileobj(source, out)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise MirrorError(f"{url}: is no zip archive, or a damaged one ({error})") from error
     return target
 

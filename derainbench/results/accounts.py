@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from derainbench.config.schema import Config
-from derainbench.foundation.errors import BenchError
+from derainbench.foundation.documents import read_json_file
+from derainbench.foundation.files import regular_file
+from derainbench.foundation.frames import read_csv
 from derainbench.results.reading import read_json
 from derainbench.results.runs import run_variants
+
+_AGAIN = "run `derainbench energy` again"
 
 
 def read_accounts(config: Config, *, ablations: bool = False) -> pd.DataFrame:
@@ -44,14 +47,13 @@ def read_account(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFra
         BenchError: if a file is missing.
     """
     for name in ("energy.json", "layers.csv", "others.csv"):
-        if not (folder / name).is_file():
-            raise BenchError(f"{folder / name}: missing; run `derainbench energy` first")
-    facts = json.loads((folder / "energy.json").read_text(encoding="utf-8"))
+        regular_file(folder / name, "missing; run `derainbench energy` first")
+    facts = read_json_file(folder / "energy.json", _AGAIN)
     return facts, read_layers(folder / "layers.csv"), read_layers(folder / "others.csv")
 
 
 def read_layers(file: Path) -> pd.DataFrame:
     """A table of layers or other operators, every digit kept."""
     texts = ["model", "image", "layer", "step_densities"]
-    table = pd.read_csv(file, dtype=dict.fromkeys(texts, str))
+    table = read_csv(file, _AGAIN, dtype=dict.fromkeys(texts, str))
     return table.fillna({column: "" for column in texts if column in table})

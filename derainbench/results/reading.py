@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -11,8 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from derainbench.foundation.errors import BenchError
+from derainbench.foundation.documents import read_json_file
+from derainbench.foundation.files import regular_file
+from derainbench.foundation.frames import read_csv
 
+_ANEW = "delete the file and run again"
 _readers: list[list[Path]] = []  # of recording() blocks that are open
 
 
@@ -20,7 +22,7 @@ def read_table(path: Path) -> pd.DataFrame:
     """A CSV file, every digit kept.
 
     Raises:
-        BenchError: if it is missing.
+        BenchError: if it is missing or no table.
     """
     facts = _existing(path).stat()
     return _table(path, facts.st_mtime_ns, facts.st_size).copy()
@@ -28,7 +30,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 @lru_cache(maxsize=2048)  # the report reads every score file for each of its tables
 def _table(path: Path, modified: int, size: int) -> pd.DataFrame:
-    return pd.read_csv(path)
+    return read_csv(path, _ANEW)
 
 
 def read_json(path: Path) -> Any:
@@ -37,10 +39,7 @@ def read_json(path: Path) -> Any:
     Raises:
         BenchError: if it is missing or damaged.
     """
-    try:
-        return json.loads(_existing(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise BenchError(f"{path}: damaged JSON; delete the file and run again") from error
+    return read_json_file(_existing(path), _ANEW)
 
 
 @contextmanager
@@ -55,8 +54,7 @@ def recording() -> Iterator[list[Path]]:
 
 
 def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise BenchError(f"{path}: missing; run snakemake with this configuration first")
+    regular_file(path, "missing; run snakemake with this configuration first")
     for files in _readers:
         if path not in files:
             files.append(path)

@@ -17,4 +17,4 @@ rule check:
         results=lambda w, input: Path(input.page[0]).parent.parent,
     shell:
         "python -m derainbench check {input.reference:q} {params.results:q}"
-        " --out {params.results:q}/drift.md > {log} 2>&1"
+        " --out {params.results:q}/drift.md > {log:q} 2>&1"

@@ -10,6 +10,11 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+# Snakemake takes braces for wildcards, and Python the other one for the end of a path.
+if odd := set("{}" + os.pathsep) & set(workflow.basedir):
+    raise WorkflowError(
+        f"{workflow.basedir}: cannot work in a folder with '{min(odd)}' in its path; move it"
+    )
 sys.path.insert(0, workflow.basedir)  # the harness is used in place, installed or not
 
 from derainbench.catalog.model_cards import model_card
@@ -22,8 +27,13 @@ from derainbench.workflow.fingerprints import fingerprint
 from derainbench.workflow.image_digests import ImageDigests
 from derainbench.workflow.verdict_summary import SUMMARY, verdict_summary
 
-# Jobs call `python`: the one that runs Snakemake, unless a conda environment takes over.
-os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]))
+# Jobs call `python`: the one that runs Snakemake, unless a conda environment takes over. It imports
+# the harness beside this workflow, whatever folder it runs in, and whatever is installed there.
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
+    PYTHONPATH=os.pathsep.join([workflow.basedir, os.getenv("PYTHONPATH", "")]).strip(os.pathsep),
+    PYTHONSAFEPATH="1",
+)
 
 try:
     CONFIG = schema.parse(config, "configuration")

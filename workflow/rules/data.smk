@@ -23,10 +23,10 @@ rule synthesise:
         code=code("data synthesise"),
         plan=lambda w: CONFIG.datasets[w.dataset],
     shell:
-        "python -m derainbench data synthesise {params.plan.rain} --out $(dirname {output.facts})"
+        'python -m derainbench data synthesise {params.plan.rain} --out "$(dirname {output.facts:q})"'
         " --size {params.plan.size} --seed {params.plan.seed}"
         " --train {params.plan.train} --val {params.plan.val} --test {params.plan.test}"
-        " > {log} 2>&1"
+        " > {log:q} 2>&1"
 
 
 rule recomposite:
@@ -54,13 +54,13 @@ rule recomposite:
         arguments=lambda w: recomposite_arguments(CONFIG.datasets[w.dataset]),
     shell:
         "python -m derainbench data recomposite {params.arguments}"
-        " --out $(dirname {output.facts}) > {log} 2>&1"
+        ' --out "$(dirname {output.facts:q})" > {log:q} 2>&1'
 
 
 # Network. A set that lies under the data root already is verified in place of being downloaded.
 rule fetch:
     output:
-        f"{CONFIG.data_root}/{{entry}}/dataset.json",
+        Path(CONFIG.data_root or "") / "{entry}" / "dataset.json",
     log:
         f"{RESULTS}/logs/fetch/{{entry}}.log",
     wildcard_constraints:
@@ -73,7 +73,7 @@ rule fetch:
         splits=lambda w: " ".join(f"--split {s}" for s in FETCHED[w.entry]),
     shell:
         "python -m derainbench data fetch {wildcards.entry} --root {params.root:q} {params.splits}"
-        " > {log} 2>&1"
+        " > {log:q} 2>&1"
 
 
 # Before anything else that could start: what is not the real thing stops the run early. No training
@@ -101,7 +101,7 @@ rule verify:
         arguments=verify_arguments,
     shell:
         "python -m derainbench data verify {params.folder:q} {params.arguments}"
-        " --out $(dirname {output.facts}) > {log} 2>&1"
+        ' --out "$(dirname {output.facts:q})" > {log:q} 2>&1'
 
 
 rule data_card:
@@ -128,8 +128,8 @@ rule data_card:
         code=code("data card"),
         folder=lambda w: CONFIG.dataset_folder(w.dataset),
     shell:
-        "python -m derainbench data card {params.folder:q} --facts $(dirname {input.images})"
-        " > {log} 2>&1"
+        'python -m derainbench data card {params.folder:q} --facts "$(dirname {input.images:q})"'
+        " > {log:q} 2>&1"
 
 
 rule leaks:
@@ -152,5 +152,5 @@ rule leaks:
         facts=lambda w, input: " ".join(f"--facts {os.path.dirname(f)}" for f in input.images),
         folder=lambda w, output: os.path.dirname(output[0]),
     shell:
-        "python -m derainbench data leaks {params.folders} {params.facts} --out {params.folder}"
-        " > {log} 2>&1"
+        "python -m derainbench data leaks {params.folders} {params.facts} --out {params.folder:q}"
+        " > {log:q} 2>&1"

@@ -18,7 +18,7 @@ rule structure:
     params:
         code=code("structure"),
     shell:
-        "python -m derainbench structure --out $(dirname {output.models}) > {log} 2>&1"
+        'python -m derainbench structure --out "$(dirname {output.models:q})" > {log:q} 2>&1'
 
 
 # Whether a loss's gradient reaches every layer of a paper's network.
@@ -41,8 +41,8 @@ rule gradients:
         model=lambda w: read_paper(w.paper).network,
         kwargs=lambda w: flags("kwarg", CONFIG.trained_arguments(read_paper(w.paper).network)),
     shell:
-        "python -m derainbench gradients --model {params.model} {params.kwargs} --out {output}"
-        " > {log} 2>&1"
+        "python -m derainbench gradients --model {params.model} {params.kwargs} --out {output:q}"
+        " > {log:q} 2>&1"
 
 
 # Our operation counts beside those of other counters, no training needed.
@@ -63,8 +63,8 @@ rule crosscheck:
         code=code("crosscheck", (*NETWORKS, *CONFIG.crosscheck)),
         models=repeated("model", [*NETWORKS, *CONFIG.crosscheck]),
     shell:
-        "python -m derainbench crosscheck {params.models} --out $(dirname {output.summary})"
-        " > {log} 2>&1"
+        'python -m derainbench crosscheck {params.models} --out "$(dirname {output.summary:q})"'
+        " > {log:q} 2>&1"
 
 
 # Operation counts on the first test set of a run.
@@ -99,7 +99,7 @@ rule energy:
         "python -m derainbench energy --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --data {params.folder:q} --size {params.size}"
         " --images {params.images} --device {params.device}"
-        " --out $(dirname {output.account}) > {log} 2>&1"
+        ' --out "$(dirname {output.account:q})" > {log:q} 2>&1'
 
 
 # What the counts cost under every scenario, whom that beats, and at which firing rate.
@@ -123,8 +123,8 @@ rule scenarios:
     params:
         code=code("scenarios"),
     shell:
-        "python -m derainbench scenarios --config {input.config} --out $(dirname {output.energy})"
-        " > {log} 2>&1"
+        'python -m derainbench scenarios --config {input.config:q} --out "$(dirname {output.energy:q})"'
+        " > {log:q} 2>&1"
 
 
 # How the full-size verdicts move with time steps, image size and costs, no training needed.
@@ -144,7 +144,7 @@ rule sensitivity:
         code=code("sensitivity", tuple(NETWORKS)),
         papers=repeated("paper", [paper.name for paper in PAPERS]),
     shell:
-        "python -m derainbench sensitivity {params.papers} --out {output} > {log} 2>&1"
+        "python -m derainbench sensitivity {params.papers} --out {output:q} > {log:q} 2>&1"
 
 
 # spikingjelly's energy estimators beside our account, on small crops: they look at every value.
@@ -177,7 +177,7 @@ rule estimators:
     shell:
         "python -m derainbench estimators --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --data {params.folder:q} --size 64 --images {params.images}"
-        " --device {params.device} --out {output} > {log} 2>&1"
+        " --device {params.device} --out {output:q} > {log:q} 2>&1"
 
 
 rule all_estimators:
@@ -221,7 +221,7 @@ rule spikes:
         "python -m derainbench spikes --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --data {params.folder:q} --size {params.size} {params.images}"
         " --threshold {params.threshold} --device {params.device}"
-        " --out $(dirname {output.answer}) > {log} 2>&1"
+        ' --out "$(dirname {output.answer:q})" > {log:q} 2>&1'
 
 
 # Joules really drawn, one measurement at a time. Not part of the default target, because nothing
@@ -248,8 +248,8 @@ rule joules:
         device=CONFIG.device,
     shell:
         "python -m derainbench joules --model {params.model} --weights {input.weights:q}"
-        " {params.kwargs} --size {params.size} --device {params.device} --out {output}"
-        " > {log} 2>&1"
+        " {params.kwargs} --size {params.size} --device {params.device} --out {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule all_joules:

@@ -27,7 +27,7 @@ rule evaluate:
     shell:
         "python -m derainbench evaluate --model {params.model} --weights {input.weights:q}"
         " --data {params.folder:q} {params.arguments} --device {params.device}"
-        " --out $(dirname {output.scores}) > {log} 2>&1"
+        ' --out "$(dirname {output.scores:q})" > {log:q} 2>&1'
 
 
 # Scores without ground truth: of restored photographs, and of the rainy ones themselves.
@@ -54,4 +54,4 @@ rule no_reference:
         folder=rated_images,
         files=f"--metric-files {shlex.quote(CONFIG.metric_files)}" if CONFIG.metric_files else "",
     shell:
-        "python -m derainbench no-reference {params.folder:q} --out {output} {params.files} > {log} 2>&1"
+        "python -m derainbench no-reference {params.folder:q} --out {output:q} {params.files} > {log:q} 2>&1"

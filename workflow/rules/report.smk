@@ -29,9 +29,9 @@ rule record_config:
     conda:
         "../../environment.yml"
     params:
-        text=CONFIG.model_dump_json(),
+        text=lambda w: CONFIG.model_dump_json(),  # a text would be searched for wildcards
     shell:
-        "printf '%s\\n' {params.text:q} > {output} 2> {log}"
+        "printf '%s\\n' {params.text:q} > {output:q} 2> {log:q}"
 
 
 # A verdict on every claim.
@@ -58,8 +58,8 @@ rule audit:
     params:
         code=code("audit"),
     shell:
-        "python -m derainbench audit --config {input.config} --out $(dirname {output.claims})"
-        " > {log} 2>&1"
+        'python -m derainbench audit --config {input.config:q} --out "$(dirname {output.claims:q})"'
+        " > {log:q} 2>&1"
 
 
 rule tables:
@@ -92,7 +92,8 @@ rule tables:
         code=code("tables"),
         folder=lambda w, output: os.path.dirname(output[0]),
     shell:
-        "python -m derainbench tables --config {input.config} --out {params.folder}" " > {log} 2>&1"
+        "python -m derainbench tables --config {input.config:q} --out {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 rule figures:
@@ -123,8 +124,8 @@ rule figures:
         folder=lambda w, output: os.path.dirname(output[0]),
         images=lambda w: tested_images(),
     shell:
-        "python -m derainbench figures --config {input.config} --out {params.folder}"
-        " > {log} 2>&1"
+        "python -m derainbench figures --config {input.config:q} --out {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 # Where the energy goes, and whom it beats at which firing rate.
@@ -151,8 +152,8 @@ rule energy_figures:
         code=code("energy-figures"),
         folder=lambda w, output: os.path.dirname(output[0]),
     shell:
-        "python -m derainbench energy-figures --config {input.config}"
-        " --out {params.folder} > {log} 2>&1"
+        "python -m derainbench energy-figures --config {input.config:q}"
+        " --out {params.folder:q} > {log:q} 2>&1"
 
 
 # Membrane potentials of a rain patch, and whether rain fires more, for every run of a spiking model.
@@ -177,8 +178,8 @@ rule spike_figures:
         code=code("spike-figures"),
         folder=FILES.figures,
     shell:
-        "python -m derainbench spike-figures --config {input.config} --out {params.folder}"
-        " > {log} 2>&1"
+        "python -m derainbench spike-figures --config {input.config:q} --out {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 # Every paper's own tables and figures, each with what is published beside what was found here.
@@ -220,7 +221,7 @@ rule papers:
         images=lambda w: tested_images(),
         folder=FILES.papers,
     shell:
-        "python -m derainbench paper --config {input.config} --out {params.folder} > {log} 2>&1"
+        "python -m derainbench paper --config {input.config:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
 rule page:
@@ -258,7 +259,8 @@ rule page:
         folder=lambda w, output: os.path.dirname(output[0]),
         images=lambda w: tested_images(),
     shell:
-        "python -m derainbench report --config {input.config} --out {params.folder}" " > {log} 2>&1"
+        "python -m derainbench report --config {input.config:q} --out {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 onsuccess:

@@ -42,6 +42,6 @@ rule train:
     shell:
         "OMP_NUM_THREADS=$(({threads} - {params.workers} > 0 ? {threads} - {params.workers} : 1))"
         " python -m derainbench train --model {params.model} {params.kwargs}"
-        " --data {params.folder:q} --config {params.recipe} {params.overrides}"
+        " --data {params.folder:q} --config {params.recipe:q} {params.overrides}"
         " {params.monitor} --seed {wildcards.seed} --workers {params.workers} --device {params.device}"
-        " --out $(dirname {output.weights}) > {log} 2>&1"
+        ' --out "$(dirname {output.weights:q})" > {log:q} 2>&1'

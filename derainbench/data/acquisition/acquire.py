@@ -7,7 +7,6 @@ at most hidden folders, which the next call uses (downloads) or clears away (hal
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from derainbench.data.acquisition.takeover import (
     unpacked_plan,
 )
 from derainbench.data.images import EXTENSIONS
+from derainbench.foundation.documents import parse_json
 from derainbench.foundation.errors import BenchError
 
 
@@ -140,7 +140,7 @@ def _present(wanted: Wanted) -> dict[str, Any] | None:
     facts = wanted.folder / "dataset.json"
     if facts.is_file():
         try:
-            found = json.loads(facts.read_text(encoding="utf-8"))
+            found = parse_json(facts.read_text(encoding="utf-8"))
             lacking = [s for s in wanted.all_splits if s not in found["splits"]]
         except (ValueError, KeyError, TypeError) as error:
             raise BenchError(

@@ -68,15 +68,22 @@ def _kind(path: Path) -> str | None:
     if path.suffix.lower() in EXTENSIONS:
         return None
     for kind, test in (
-        ("zip", zipfile.is_zipfile),
+        ("zip", _starts_like_zip),
         ("7z", py7zr.is_7zfile),
         ("rar", rarfile.is_rarfile),
         ("tar", tarfile.is_tarfile),
+        ("zip", zipfile.is_zipfile),  # by its end, which may be that of one in another archive
     ):
         with suppress(Exception):  # of the libraries, on contents that they did not expect
             if test(path):
                 return kind
     return None
+
+
+def _starts_like_zip(path: Path) -> bool:
+    with open(path, "rb") as stream:
+        starts = stream.read(4) == b"PK\x03\x04"
+    return starts and zipfile.is_zipfile(path)
 
 
 @contextmanager

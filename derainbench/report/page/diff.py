@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,6 +12,7 @@ import jinja2
 
 from derainbench.audit.drift import NONE, Comparison, FileComparison, Key, compare, named
 from derainbench.catalog.tolerances import Tolerances, numbers
+from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.files import write_text
 from derainbench.foundation.provenance import write_record
 from derainbench.report.page.writing import BANNERS
@@ -145,7 +145,7 @@ def origin(folder: Path) -> dict[str, str]:
 
 
 def _content(path: Path | None) -> dict[str, Any]:
-    return json.loads(path.read_text("utf-8")) if path and path.is_file() else {}
+    return read_json_file(path, "make the results anew") if path and path.is_file() else {}
 
 
 def _listing(comparison: Comparison) -> list[dict[str, Any]]:
