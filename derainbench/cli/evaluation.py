@@ -63,14 +63,11 @@ def evaluate(
 ) -> None:
     """Restores and scores a split: images/, per_image.csv (every protocol), summary.json."""
     from derainbench.evaluation.full_reference import evaluate as run
-    from derainbench.evaluation.full_reference import summarise
+    from derainbench.evaluation.full_reference import summarise, summary_line
 
     table = run(_restorer(model, weights, kwarg, inference, quantise, device), data, out, dataset)
     for protocol, means in summarise(table).items():
-        typer.echo(
-            f"{protocol}: {means['psnr']:.3f} dB, SSIM {means['ssim']:.4f} "
-            f"(rainy input {means['psnr_input']:.3f} dB, {means['ssim_input']:.4f})"
-        )
+        typer.echo(summary_line(protocol, means))
 
 
 @app.command()
@@ -80,10 +77,10 @@ def score(
     out: Annotated[Path, typer.Option(help="CSV file to write.")],
 ) -> None:
     """Scores images that anyone made, under every protocol."""
-    from derainbench.evaluation.full_reference import score_folders, summarise
+    from derainbench.evaluation.full_reference import score_folders, summarise, summary_line
 
     for protocol, means in summarise(score_folders(restored, target, out)).items():
-        typer.echo(f"{protocol}: {means['psnr']:.3f} dB, SSIM {means['ssim']:.4f}")
+        typer.echo(summary_line(protocol, means))
 
 
 @app.command("no-reference")

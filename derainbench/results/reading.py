@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -41,6 +42,11 @@ def read_json(path: Path) -> Any:
         return json.loads(_existing(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise BenchError(f"{path}: damaged JSON; delete the file and run again") from error
+
+
+def read_number(cell: float | None) -> float:
+    """A number as JSON holds it: null stands for one that is not finite, and becomes NaN."""
+    return math.nan if cell is None else float(cell)
 
 
 @contextmanager
