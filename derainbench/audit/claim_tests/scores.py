@@ -42,10 +42,10 @@ def score(case: Case) -> Iterator[Verdict]:
             yield case.verdict(Outcome.UNDECIDED, NO_MEAN, reading=reading)
             continue
         weights = _seeds(len(means)) if entry.spec.train else "official weights"
+        note = infinite_note(scores[scores["run"] == run])
         yield case.verdict(
             Outcome.REPRODUCED if case.claim.within(over_seeds.mean) else Outcome.DEVIATES,
-            f"{over_seeds.mean:.2f} dB in protocol {case.claim.protocol}, {weights}"
-            + infinite_note(scores[scores["run"] == run]),
+            f"{over_seeds.mean:.2f} dB in protocol {case.claim.protocol}, {weights}{'.' * bool(note)}{note}",
             reading=reading,
             measured=over_seeds.mean,
             low=over_seeds.low,
