@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,7 +142,7 @@ class Case:
 
 
 def _known(number: float | None) -> float | None:
-    return None if number is None or pd.isna(number) else float(number)
+    return None if number is None or pd.isna(number) or math.isinf(number) else float(number)
 
 
 def as_published(config: Config, run: Run) -> bool:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
+from derainbench.metrics.infinite import finite
 from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.statistics.bootstrap import LEVEL, difference_intervals
 from derainbench.statistics.effects import effect, spread
@@ -24,6 +25,8 @@ from derainbench.statistics.significance import holm, wilcoxon
 METRICS = ("psnr", "ssim")
 LUMA = tuple(p for p in PROTOCOL_NAMES if p != "rgb")
 BETTER, WORSE = "better", "worse"
+# By number of seeds with a finite mean.
+SPREAD_NOTES = {0: "every image restored perfectly: no mean", 1: "one seed: no spread"}
 
 
 def _wide(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -130,14 +133,15 @@ def protocol_matrix(scores: pd.DataFrame) -> pd.DataFrame:
         One row per data set and method: images, ``psnr_<protocol>``, ``ssim_<protocol>``,
         ``spread_db`` (largest difference of PSNR between two protocols), ``spread_luma_db`` (the
         same among the protocols on Y), ``rank_<protocol>`` (by PSNR, 1 is best, equal ones share
-        the better rank) and ``rank_changes``.
+        the better rank) and ``rank_changes``. Infinite PSNRs are left out of means; a run that
+        has no other ranks first.
     """
     names = run_names(scores)
     tables = []
     for dataset, of_set in scores.groupby("dataset", sort=False):
         cells = {p: of_set[of_set["protocol"] == p] for p in PROTOCOL_NAMES}
         means = {
-            (metric, p): _wide(cell, metric).mean()
+            (metric, p): finite(_wide(cell, metric)).mean()
             for metric in METRICS
             for p, cell in cells.items()
         }
@@ -155,7 +159,7 @@ def protocol_matrix(scores: pd.DataFrame) -> pd.DataFrame:
         psnr = table[[f"psnr_{p}" for p in PROTOCOL_NAMES]]
         table["spread_db"] = np.ptp(psnr.to_numpy(), axis=1)
         table["spread_luma_db"] = np.ptp(table[[f"psnr_{p}" for p in LUMA]].to_numpy(), axis=1)
-        ranks = psnr.rank(ascending=False, method="min").astype(int)
+        ranks = psnr.rank(ascending=False, method="min", na_option="top").astype(int)
         for p in PROTOCOL_NAMES:
             table[f"rank_{p}"] = ranks[f"psnr_{p}"]
         table["rank_changes"] = ranks.nunique(axis=1) > 1
@@ -164,8 +168,11 @@ def protocol_matrix(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def means_per_seed(scores: pd.DataFrame, metric: str) -> pd.Series:
-    """Means over images of every seed of every trained run: index run, variant."""
-    trained = scores[scores["variant"].str.startswith("seed-")]
+    """Means over images of every seed of every trained run: index run, variant.
+
+    Infinite scores are left out; NaN where a seed has no other.
+    """
+    trained = finite(scores[scores["variant"].str.startswith("seed-")])
     return trained.groupby(["run", "variant"], sort=False)[metric].mean()
 
 
@@ -190,7 +197,7 @@ def seeds(scores: pd.DataFrame) -> pd.DataFrame:
                         "run": run,
                         "method": names[str(run)]["title"],
                         **asdict(over_seeds),
-                        "note": "one seed: no spread" if over_seeds.n == 1 else "",
+                        "note": SPREAD_NOTES.get(over_seeds.n, ""),
                     }
                 )
     columns = ["dataset", "protocol", "metric", "run", "method", "n", "mean", "sd"]

@@ -17,8 +17,10 @@ from derainbench.catalog.dataset_entries import dataset_entry
 from derainbench.catalog.model_cards import known_model
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
+from derainbench.metrics.infinite import finite
 from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.results.runs import run_variants
+from derainbench.statistics.effects import spread
 from derainbench.statistics.equivalence import DIFFERENT, EQUIVALENT, equivalence
 
 # Two PSNRs closer than this count as equal. Methods that follow each other at the top of the
@@ -130,14 +132,14 @@ def _agreement(of_run: pd.DataFrame, known: PublishedScore, complete: int | None
     basis, values = "seeds", means_per_seed(of_run, "psnr").tolist()
     if not values:
         basis = "all images" if images == complete else "images"
-        values = of_run["psnr"].tolist()
+        values = finite(of_run)["psnr"].tolist()
     unit = basis.split()[-1].removesuffix("s")
     tested = asdict(equivalence(values, known.psnr, known.margin, unit=unit))
-    if basis == "all images":
+    if basis == "all images" and tested["n"]:
         close = abs(tested["difference"]) <= known.margin
         none = dict.fromkeys(("low", "high", "p"), np.nan)
         tested |= none | {"verdict": EQUIVALENT if close else DIFFERENT}
-    return {"basis": basis, "images": images, "psnr": float(np.mean(values)), **tested}
+    return {"basis": basis, "images": images, "psnr": spread(values).mean, **tested}
 
 
 def _complete(config: Config, dataset: str) -> int | None:

@@ -60,7 +60,10 @@ def leak(history: pd.DataFrame) -> Leak:
         best_test_epoch=int(best["epoch"]),
         best_test_psnr=float(best[MONITORED]),
         last_test_psnr=float(scored[-1][MONITORED]),
-        leak_psnr=float(best[MONITORED] - chosen[MONITORED]),
+        # Infinite scores, of crops that were all restored perfectly, have no difference.
+        leak_psnr=0.0
+        if best[MONITORED] == chosen[MONITORED]
+        else float(best[MONITORED] - chosen[MONITORED]),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +40,7 @@ def energy(
 ) -> None:
     """Counts every operation of a model: layers.csv, others.csv, energy.json."""
     from derainbench.energy.measurement import measure
+    from derainbench.foundation.files import json_text
 
     if (weights is None) != (data is None):
         raise UsageError("--weights and --data go together; without both, the structure is counted")
@@ -55,7 +55,7 @@ def energy(
         device=device,
         dataset=dataset,
     )
-    typer.echo(json.dumps(result["mean"], indent=1))
+    typer.echo(json_text(result["mean"], indent=1))
 
 
 @app.command()

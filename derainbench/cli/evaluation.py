@@ -107,15 +107,12 @@ def evaluate(
 ) -> None:
     """Restores and scores a split: images/, per_image.csv (every protocol), summary.json."""
     from derainbench.evaluation.full_reference import evaluate as run
-    from derainbench.evaluation.full_reference import summarise
+    from derainbench.evaluation.full_reference import summarise, summary_line
 
     restorer = _restorer(model, weights, assignments(kwarg, "--kwarg"), inference, quantise, device)
     table = run(restorer, data, out, dataset)
     for protocol, means in summarise(table).items():
-        typer.echo(
-            f"{protocol}: {means['psnr']:.3f} dB, SSIM {means['ssim']:.4f} "
-            f"(rainy input {means['psnr_input']:.3f} dB, {means['ssim_input']:.4f})"
-        )
+        typer.echo(summary_line(protocol, means))
 
 
 @app.command()
@@ -125,10 +122,10 @@ def score(
     out: OutFile,
 ) -> None:
     """Scores images that anyone made, under every protocol."""
-    from derainbench.evaluation.full_reference import score_folders, summarise
+    from derainbench.evaluation.full_reference import score_folders, summarise, summary_line
 
     for protocol, means in summarise(score_folders(restored, target, out)).items():
-        typer.echo(f"{protocol}: {means['psnr']:.3f} dB, SSIM {means['ssim']:.4f}")
+        typer.echo(summary_line(protocol, means))
 
 
 @app.command("no-reference")

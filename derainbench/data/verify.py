@@ -32,6 +32,7 @@ from derainbench.foundation.files import digest_of, write_json, write_text
 from derainbench.foundation.outputs import check_output_folder
 from derainbench.foundation.progress import Reporter
 from derainbench.metrics.full_reference import score, smallest_side
+from derainbench.metrics.infinite import finite, infinite_images
 from derainbench.metrics.protocols import PROTOCOLS, Protocol
 
 
@@ -239,5 +240,7 @@ def _summary(
     if paired:
         summary["protocol"] = facts.rainy.protocol if facts and facts.rainy else DEFAULT_PROTOCOL
         for column in ("psnr", "ssim", "streak_density", "mean_layer"):
-            summary[column] = round(float(table[column].mean()), 6)
+            summary[column] = round(float(finite(table)[column].mean()), 6)
+        if equal := infinite_images(table):  # rainy images without rain, left out of the mean
+            summary["infinite_psnr_images"] = equal
     return summary

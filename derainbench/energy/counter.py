@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import torch
@@ -27,7 +26,18 @@ from derainbench.energy.inspection import (
 )
 from derainbench.energy.known_shapes import keeps_shape, like_first_argument
 from derainbench.energy.networks import is_spiking
+from derainbench.energy.products import (
+    FIRST_FACTOR,
+    FUSED_ATTENTION,
+    NO_RULE,
+    attention_shapes,
+    factors,
+    is_composite,
+    refuse_products,
+    rule_of,
+)
 from derainbench.energy.records import (
+    ANALOG,
     ATTENTION,
     LAYER,
     MEMBRANE,
@@ -38,14 +48,6 @@ from derainbench.energy.records import (
 )
 
 aten = torch.ops.aten
-
-
-@cache
-def _rule(func: Any) -> tuple[str, Rule]:
-    """An operator's name in aten, in place or not, and what it costs."""
-    name = func.overloadpacket.__name__
-    plain = name.rstrip("_")
-    return plain, operator_rules().get(plain, Rule(UNKNOWN))
 
 
 class OperationCounter(TorchDispatchMode):
@@ -74,6 +76,7 @@ class OperationCounter(TorchDispatchMode):
         self._path = [("", type(model).__name__)]
         self._neurons = self._attentions = 0  # how many of them we are inside of
         self._hooks: list[Any] = []
+        self._fastpath = True  # of torch's attention modules, as it was before
 
     @property
     def others(self) -> list[OtherCount]:
@@ -86,6 +89,9 @@ class OperationCounter(TorchDispatchMode):
                 module.register_forward_pre_hook(self._entering(name, module)),
                 module.register_forward_hook(self._leave),
             ]
+        # Its kernels hide whole layers; without it they call what is counted.
+        self._fastpath = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
         return super().__enter__()
 
     def _entering(self, name: str, module: nn.Module) -> Callable[..., None]:
@@ -118,6 +124,7 @@ class OperationCounter(TorchDispatchMode):
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
+        torch.backends.mha.set_fastpath_enabled(self._fastpath)
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
@@ -129,6 +136,9 @@ class OperationCounter(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        if is_composite(func):
+            with self:
+                return func.decompose(*args, **(kwargs or {}))
         if not self.measure and keeps_shape(func, args):
             # Torch works such shapes out in Python, in most of the time that a network takes.
             out = like_first_argument(func, args)
@@ -136,12 +146,16 @@ class OperationCounter(TorchDispatchMode):
             out = func(*args, **(kwargs or {}))
         if func is aten.convolution.default:
             self._convolution(args, out)
-        elif func in _FIRST_FACTOR:
-            first = _FIRST_FACTOR[func]
-            self._matmul(args[first], args[first + 1], out)
-            if first:  # the summand
+        elif func in FIRST_FACTOR:
+            self._matmul(*factors(func, args, out))
+            if FIRST_FACTOR[func]:  # the summand
                 self._other(aten.add.Tensor, args, out)
-        elif not self.measure and not self._neurons:
+            if func is aten._addmm_activation.default:
+                gelu = (kwargs or {}).get("use_gelu")
+                self._other(aten.gelu.default if gelu else aten.relu.default, args, out)
+        elif func in FUSED_ATTENTION:
+            self._attention(args[0], args[1], args[2], out[0])
+        elif not self._neurons:
             self._other(func, args, out)
         return out
 
@@ -165,8 +179,6 @@ class OperationCounter(TorchDispatchMode):
             self._other(aten.add.Tensor, args, out)
 
     def _matmul(self, x: torch.Tensor, other: torch.Tensor, out: torch.Tensor) -> None:
-        if other.dim() == 1:  # a vector
-            other = other[:, None]
         if self._is_weight(x) and not self._is_weight(other):
             x, other = other.mT, x.mT
         weighted = self._is_weight(other)
@@ -183,6 +195,27 @@ class OperationCounter(TorchDispatchMode):
         role = LAYER if weighted else ATTENTION
         weights = other.numel() if weighted else 0
         self._record("matmul", role, x, out, macs, macs, weights, facts)
+
+    def _attention(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, out: torch.Tensor
+    ) -> None:
+        """The two products that one kernel computes, as if they were two; masked places count.
+
+        Nobody sees the weights between them. A softmax gives no zeros: they count as dense.
+        """
+        query, key, value = (x.flatten(0, -3) for x in (query, key, value))
+        scores, result = attention_shapes(query, key, out)
+        self._matmul(query, key.mT, scores)
+        facts: dict[str, Any] = {}
+        if self.measure:
+            steps = self._folded(scores)
+            facts = {"input": ANALOG, "activation_density": 1.0, "channel_std": 0.0}
+            facts["step_densities"] = (1.0,) * steps
+            facts["effective_operations"] = inspect_values(value, None)[1] * scores.shape[1]
+        else:
+            self._other(aten._softmax.default, (), scores)
+        macs = result.numel() * scores.shape[-1]
+        self._record("matmul", ATTENTION, scores, result, macs, macs, 0, facts)
 
     def _is_weight(self, tensor: torch.Tensor) -> bool:
         return tensor.untyped_storage()._cdata in self._weights
@@ -234,9 +267,11 @@ class OperationCounter(TorchDispatchMode):
         )
 
     def _other(self, func: Any, args: Sequence[Any], out: Any) -> None:
+        name, rule = rule_of(func)
+        if rule is NO_RULE:
+            refuse_products(func, args, *self._path[-1])
         if self.measure or self._neurons:
             return
-        name, rule = _rule(func)
         if rule.category == MOVEMENT:
             return
         costly = args[0] if rule.per == "input" else out
@@ -257,13 +292,3 @@ class OperationCounter(TorchDispatchMode):
         record.adds += rule.add * elements
         record.multiplies += rule.multiply * elements
         record.specials += rule.special * elements
-
-
-# Matrix products and which argument is the first factor.
-_FIRST_FACTOR = {
-    aten.mm.default: 0,
-    aten.bmm.default: 0,
-    aten.mv.default: 0,
-    aten.addmm.default: 1,
-    aten.baddbmm.default: 1,
-}

@@ -16,6 +16,7 @@ from derainbench.foundation.files import sha256, write_json, write_text
 from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
 from derainbench.metrics.full_reference import score_all
+from derainbench.metrics.infinite import counted, finite, infinite_images
 
 if TYPE_CHECKING:  # images that others made are scored without torch
     from derainbench.evaluation.restoration import Restorer
@@ -115,13 +116,43 @@ def write_scores(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
     return table
 
 
-def summarise(table: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Means over images, by protocol."""
+def summarise(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Means over images, by protocol.
+
+    Infinite scores, of images equal to the ground truth, are left out: ``infinite_psnr`` says how
+    many and ``infinite_psnr_images`` which, where there are any (``_input`` for the rainy images).
+    A mean without any finite score is NaN, and ``psnr_reason`` says why.
+    """
+    summary: dict[str, dict[str, Any]] = {}
     if table.empty:
-        return {}
-    means = table.groupby("protocol", sort=False).mean(numeric_only=True)
-    rounded = means.round(6)
-    return {
-        str(protocol): {str(name): float(score) for name, score in scores.items()}
-        for protocol, scores in rounded.iterrows()
-    }
+        return summary
+    rounded = finite(table).groupby("protocol", sort=False).mean(numeric_only=True).round(6)
+    for protocol, means in rounded.iterrows():
+        rows = table[table["protocol"] == protocol]
+        of_protocol: dict[str, Any] = {str(name): float(mean) for name, mean in means.items()}
+        for column in means.index:
+            if images := infinite_images(rows, column):
+                of_protocol[f"infinite_{column}"] = len(images)
+                of_protocol[f"infinite_{column}_images"] = images
+                if len(images) == len(rows):
+                    of_protocol[f"{column}_reason"] = "every image is equal to its ground truth"
+        summary[str(protocol)] = of_protocol
+    return summary
+
+
+def summary_line(protocol: str, means: dict[str, Any]) -> str:
+    """A protocol's means for people, and which images they leave out."""
+    line = f"{protocol}: {_decibels(means, 'psnr')}, SSIM {means['ssim']:.4f}"
+    if "psnr_input" in means:
+        line += f" (rainy input {_decibels(means, 'psnr_input')}, {means['ssim_input']:.4f})"
+    return line
+
+
+def _decibels(means: dict[str, Any], column: str) -> str:
+    """``31.234 dB``, and how many images are left out of it; or why there is no mean."""
+    reason = means.get(f"{column}_reason")
+    if reason:
+        return f"no mean PSNR, {reason}"
+    images = means.get(f"infinite_{column}_images")
+    left_out = f" without {counted(images)} of infinite PSNR" if images else ""
+    return f"{means[column]:.3f} dB{left_out}"

@@ -46,6 +46,9 @@ def prepare(device: str = "auto", seed: int | None = None) -> torch.device:
     # A property of a module that is replaced by a class: torch's own types do not know it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
+    # One kernel for whole layers of attention, in eval mode only: its products cannot be counted,
+    # and what is counted must be what is computed.
+    torch.backends.mha.set_fastpath_enabled(False)
     return chosen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -40,6 +41,11 @@ def read_json(path: Path) -> Any:
         BenchError: if it is missing or damaged.
     """
     return read_json_file(_existing(path), _ANEW)
+
+
+def read_number(cell: float | None) -> float:
+    """A number as JSON holds it: null stands for one that is not finite, and becomes NaN."""
+    return math.nan if cell is None else float(cell)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Spread:
 
     Attributes:
         n: values.
-        mean, sd, minimum, maximum: sd is the sample standard deviation; NaN for one value.
+        mean, sd, minimum, maximum: of the values that are finite; sd is the sample standard deviation; NaN for one value.
         low, high: mean -/+ t(n - 1) sd / sqrt(n), Student's interval; NaN for one value.
     """
 
@@ -66,8 +66,14 @@ class Spread:
 
 
 def spread(values: Sequence[float], level: float = LEVEL) -> Spread:
-    """Mean, deviation and range of at least one finite value, with Student's t-interval."""
+    """Mean, deviation and range of the finite values, with Student's t-interval.
+
+    Without any, all numbers are NaN.
+    """
     x = np.asarray(values, dtype=float)
+    x = x[np.isfinite(x)]
+    if not len(x):
+        return Spread(0, *[math.nan] * 6)
     n, mean = len(x), float(x.mean())
     sd = low = high = math.nan
     if n > 1:

@@ -48,7 +48,7 @@ def equivalence(
     Source: Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15:657-680.
 
     Args:
-        values: one mean per seed, or one score per image; finite.
+        values: one mean per seed, or one score per image; those that are not finite are left out.
         published: in the same unit.
         margin: largest difference that counts as none, in the same unit; positive.
         unit: what the values are, for the verdict of a single one.
@@ -57,7 +57,8 @@ def equivalence(
     difference = scatter.mean - published
     if scatter.n < 2:
         none = math.nan
-        return Equivalence(scatter.n, difference, none, none, none, f"one {unit} only: no test")
+        why = f"one {unit} only: no test" if scatter.n else "no finite score: no test"
+        return Equivalence(scatter.n, difference, none, none, none, why)
     low, high = scatter.low - published, scatter.high - published
     s = scatter.sd / math.sqrt(scatter.n)
     if s > 0:

@@ -39,20 +39,22 @@ def holm(p_values: ArrayLike) -> list[float]:
 def seeds_p(first: Sequence[float], second: Sequence[float]) -> float:
     """Two-sided p-value of Student's t-test that two networks' means over seeds are equal.
 
+    Means that are not finite are left out.
+
     The scatter over seeds is taken to be the same for both, so that one seed of one network can be
     held against several of the other: t = (m1 - m2) / (s sqrt(1/n1 + 1/n2)), s pooled, with
     n1 + n2 - 2 degrees of freedom.
 
     Args:
-        first: one mean score per seed of the first network; finite.
+        first: one mean score per seed of the first network.
         second: of the second.
 
     Returns:
-        p, or NaN for one seed each: nothing then tells seeds from networks.
+        p, or NaN for one seed each: nothing then tells seeds from networks; or for none of one.
     """
-    a, b = np.asarray(first, float), np.asarray(second, float)
+    a, b = (x[np.isfinite(x)] for x in (np.asarray(first, float), np.asarray(second, float)))
     freedom = len(a) + len(b) - 2
-    if freedom < 1:
+    if freedom < 1 or not len(a) or not len(b):
         return math.nan
     squares = ((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum()
     error = math.sqrt(squares / freedom * (1 / len(a) + 1 / len(b)))

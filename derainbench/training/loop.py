@@ -106,6 +106,10 @@ def train(
             psnr = None
             if (epoch.number + 1) % recipe.validate_every == 0 or epoch is epochs[-1]:
                 psnr = selection_psnr(model, select_crops, epoch.batch_size, chosen_device)
+                if math.isnan(psnr):
+                    raise BenchError(
+                        f"training diverged: restored crops of epoch {epoch.number} are not finite"
+                    )
                 if psnr > progress.best_psnr:
                     progress.best_psnr, progress.best_epoch = psnr, epoch.number
                     progress.best_state = {
@@ -206,14 +210,19 @@ def _outputs(model: nn.Module, rainy: torch.Tensor, recipe: Recipe) -> list[torc
 
 @torch.no_grad()
 def selection_psnr(model: nn.Module, crops: Crops, batch_size: int, device: torch.device) -> float:
-    """Mean RGB PSNR (dB, peak 1, output clamped) over central crops."""
+    """Mean RGB PSNR (dB, peak 1, output clamped) over central crops.
+
+    Crops restored perfectly are left out, as in every mean; infinity where all are.
+    """
     model.eval()
     values = []
     for rainy, clean in DataLoader(crops, batch_size):
         restored = model(rainy.to(device)).clamp(0, 1)
         mse = (restored - clean.to(device)).double().square().mean(dim=(1, 2, 3))
         values.append(-10 * torch.log10(mse))
-    return torch.cat(values).mean().item()
+    psnr = torch.cat(values)
+    others = psnr[~psnr.isposinf()]
+    return others.mean().item() if len(others) else math.inf
 
 
 def _write_results(
@@ -236,7 +245,7 @@ def _write_results(
     facts = {
         **run_settings,
         "best_epoch": progress.best_epoch,
-        "best_selection_psnr_rgb": progress.best_psnr,
+        "best_selection_psnr_rgb": progress.best_psnr,  # null if infinite
         "train_pairs": len(training_data.train),
         "selection_pairs": len(training_data.select),
         "seconds": round(sum(row["seconds"] for row in progress.history), 1),

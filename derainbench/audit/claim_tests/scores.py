@@ -5,7 +5,6 @@ Each takes a case and gives one verdict or several, one per run or data set.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,11 +17,14 @@ from derainbench.catalog.model_cards import known_model, model_card
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.runs import Training
 from derainbench.foundation.errors import BenchError
+from derainbench.metrics.infinite import finite, infinite_note
 from derainbench.results.runs import RunVariant, run_variants
 from derainbench.results.scores import read_scores
 from derainbench.statistics.bootstrap import LEVEL, mean_interval
 from derainbench.statistics.effects import spread
 from derainbench.statistics.significance import seeds_p
+
+NO_MEAN = "every image was restored perfectly: PSNR is infinite and has no mean"
 
 
 def score(case: Case) -> Iterator[Verdict]:
@@ -31,15 +33,20 @@ def score(case: Case) -> Iterator[Verdict]:
     full_size = {e.run: e for e in case.network_runs() if as_published(case.config, e.spec)}
     tested = False
     for run, entry in full_size.items():
-        means = scores[scores["run"] == run].groupby("variant")["psnr"].mean()
+        means = finite(scores[scores["run"] == run]).groupby("variant")["psnr"].mean()
         if means.empty:
             continue
         tested, over_seeds = True, spread(means.tolist())
+        reading = f"{entry.title} ({run}) on {case.dataset}"
+        if not over_seeds.n:
+            yield case.verdict(Outcome.UNDECIDED, NO_MEAN, reading=reading)
+            continue
         weights = _seeds(len(means)) if entry.spec.train else "official weights"
+        note = infinite_note(scores[scores["run"] == run])
         yield case.verdict(
             Outcome.REPRODUCED if case.claim.within(over_seeds.mean) else Outcome.DEVIATES,
-            f"{over_seeds.mean:.2f} dB in protocol {case.claim.protocol}, {weights}",
-            reading=f"{entry.title} ({run}) on {case.dataset}",
+            f"{over_seeds.mean:.2f} dB in protocol {case.claim.protocol}, {weights}{'.' * bool(note)}{note}",
+            reading=reading,
             measured=over_seeds.mean,
             low=over_seeds.low,
             high=over_seeds.high,
@@ -152,7 +159,7 @@ def _with_and_without(case: Case, base: str, run: str, dataset: str) -> Verdict:
     """The network against an ablation: over images, and over seeds."""
     scores = pd.concat([_scores(case, dataset), _scores(case, dataset, ablations=True)])
     mean, low, high = _difference(scores, base, run, "psnr")
-    per_seed = scores.groupby(["run", "variant"])["psnr"].mean()
+    per_seed = finite(scores).groupby(["run", "variant"])["psnr"].mean()
     seeds = {name: per_seed[name].tolist() for name in (base, run)}
     p = seeds_p(seeds[base], seeds[run])
     outcome = Outcome.UNDECIDED
@@ -217,11 +224,14 @@ def _ways(
     case: Case, entry: RunVariant, scores: pd.DataFrame
 ) -> Iterator[tuple[str, float, str, str]]:
     """Another way to score or train a run, dB that it moves, what was seen, in which file."""
+    scores = finite(scores).dropna(subset="psnr")
     means = scores.groupby("protocol", sort=False)["psnr"].mean().sort_values()
     for way, protocols in (
         ("another protocol on Y", [p for p in means.index if p in LUMA]),
         ("RGB in place of Y", [p for p in means.index if p in ("rgb", case.claim.protocol)]),
     ):
+        if not protocols:
+            continue
         low, high = (means[protocols].iloc[end] for end in (0, -1))
         yield (
             way,
@@ -261,11 +271,7 @@ def _scores(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFram
 
 
 def _every_protocol(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
-    """Per-image scores on a test set.
-
-    Raises:
-        Missing: if a score file is not there.
-    """
+    """Per-image scores on a test set; Missing if a score file is not there."""
     try:
         scores = read_scores(case.config, ablations=ablations)
     except BenchError as error:
@@ -285,8 +291,9 @@ def _by_image(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
 def _difference(
     scores: pd.DataFrame, run: str, other: str, metric: str
 ) -> tuple[float, float, float]:
-    """Mean difference of two runs over the same images, and its interval."""
+    """Mean difference of two runs over the same images, and its interval; Missing without any."""
     images = _by_image(scores[scores["run"].isin([run, other])], metric)
     difference = (images.T[run] - images.T[other]).dropna().tolist()
-    mean = float(np.mean(difference)) if difference else math.nan
-    return (mean, *mean_interval(difference))
+    if not difference:
+        raise Missing(f"{run} and {other}: {NO_MEAN}")
+    return (float(np.mean(difference)), *mean_interval(difference))

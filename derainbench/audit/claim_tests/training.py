@@ -13,7 +13,7 @@ from derainbench.audit.selection import selection
 from derainbench.catalog.verdicts import Outcome
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
-from derainbench.results.reading import read_json
+from derainbench.results.reading import read_json, read_number
 
 
 def direct_training(case: Case) -> Iterator[Verdict]:
@@ -45,13 +45,14 @@ def rain_spikes(case: Case) -> Iterator[Verdict]:
         answered = True
         comparison = read_json(case.results / file)["comparisons"]["counterpart"]
         whole, depths = comparison["by_neuron"], comparison["depths"]
+        rate, other = (read_number(whole[key]) for key in ("firing_rate", "firing_rate_other"))
         outcome, reason = case.scaled(
             entry.spec,
             _rain_spikes_outcome(whole["verdict"], lower_somewhere=bool(depths["lower"])),
-            f"rain places fire {whole['firing_rate']:.4f} against {whole['firing_rate_other']:.4f} spikes per "
-            f"neuron and step at the same places of the clean image ({whole['verdict']}); by depth: "
-            f"higher at {depths['higher']} of {depths['number']}, lower at {depths['lower']}, "
-            f"undecided at {depths['undecided']}",
+            f"rain places fire {rate:.4f} against {other:.4f} spikes per neuron and "
+            f"step at the same places of the clean image ({whole['verdict']}); by depth: higher at "
+            f"{depths['higher']} of {depths['number']}, lower at {depths['lower']}, undecided at "
+            f"{depths['undecided']}",
         )
         yield case.verdict(
             outcome,

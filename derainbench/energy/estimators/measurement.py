@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +37,7 @@ from derainbench.energy.work import work
 from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import sha256, write_text
+from derainbench.foundation.files import json_text, sha256, write_text
 from derainbench.foundation.progress import Reporter
 from derainbench.models.weights import load_model
 
@@ -158,8 +157,8 @@ def _values(estimate: Estimate, ours_mj: float) -> dict[str, Any]:
         "macs": estimate.macs,
         "acs": estimate.acs,
         "sops": estimate.sops,
-        "parts_mj": json.dumps(parts),
-        "counts": json.dumps(dict(estimate.counts)),
+        "parts_mj": json_text(parts),
+        "counts": json_text(dict(estimate.counts)),
         "note": "; ".join(estimate.notes),
         "assumptions": estimate.assumptions,
     }

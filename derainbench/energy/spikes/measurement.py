@@ -124,7 +124,7 @@ def measure(
         write_text(stage / "spikes.csv", table.to_csv(index=False, float_format="%.9g"))
         write_text(stage / "depth.csv", depths.to_csv(index=False, float_format="%.9g"))
         np.savez(stage / "patch.npz", allow_pickle=False, **patch)
-        write_json(stage / "spikes.json", _without_nan(result))
+        write_json(stage / "spikes.json", result)
         provenance.write_record(
             stage / "spikes.json",
             settings=settings,
@@ -132,10 +132,3 @@ def measure(
             device=str(chosen),
         )
     return result
-
-
-def _without_nan(content: Any) -> Any:
-    """JSON has no NaN: null instead."""
-    if isinstance(content, dict):
-        return {key: _without_nan(value) for key, value in content.items()}
-    return None if isinstance(content, float) and content != content else content

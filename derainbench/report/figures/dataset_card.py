@@ -75,14 +75,16 @@ def _square(image: np.ndarray) -> np.ndarray:
 
 def _write_histograms(content: dict, images: pd.DataFrame, stem: Path) -> None:
     paired = [s for s, facts in content["splits"].items() if facts["paired"]]
+    shown = images[images.split.isin(paired)]
+    if paired:
+        shown = shown.astype({"psnr": float})
+        shown = shown[np.isfinite(shown.psnr)]
     with style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6))
-        if paired:
+        if len(shown):
             import seaborn as sns  # takes a second
 
             protocols = {content["splits"][s]["protocol"] for s in paired}
-            shown = images[images.split.isin(paired)].astype({"psnr": float})
-            shown = shown[np.isfinite(shown.psnr)]
             colours = dict(zip(SPLITS, palette(len(SPLITS)), strict=True))
             common = {
                 "data": shown,
@@ -104,7 +106,11 @@ def _write_histograms(content: dict, images: pd.DataFrame, stem: Path) -> None:
         else:
             for axis in (left, right):
                 axis.set_axis_off()
-            text = "no ground truth: neither PSNR nor streak density can be measured"
+            text = (
+                "every rainy image is equal to its ground truth"
+                if paired
+                else "no ground truth: neither PSNR nor streak density can be measured"
+            )
             figure.text(0.5, 0.5, text, ha="center")
         figure.tight_layout()
         save(figure, stem)

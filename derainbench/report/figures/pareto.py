@@ -14,6 +14,8 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from derainbench.catalog import published
 from derainbench.config.schema import Config
+from derainbench.foundation.errors import BenchError
+from derainbench.metrics.infinite import finite, infinite_note
 from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.report.figures.marking import marked
 from derainbench.report.figures.style import palette
@@ -26,15 +28,21 @@ ITERATIONS = 300  # of placing names; a limit in seconds would draw differently 
 
 
 def pareto_points(config: Config) -> pd.DataFrame:
-    """Title, parameters, GMACs and PSNR of every run tested on the figure's data set."""
-    scores = read_scores(config)
-    chosen = scores[
-        (scores["dataset"] == config.figures.dataset)
-        & (scores["protocol"] == config.figures.protocol)
-    ]
-    psnr = chosen.groupby(["run", "title"], sort=False)["psnr"].mean().reset_index()
+    """Title, parameters, GMACs and PSNR of every run tested on the figure's data set.
+
+    A run that restored every image perfectly has no mean PSNR, and no point.
+    """
+    chosen = finite(_chosen(config))
+    psnr = chosen.groupby(["run", "title"], sort=False)["psnr"].mean().dropna().reset_index()
     counts = read_accounts(config).drop_duplicates("run")[["run", "parameters", "gmacs_256"]]
     return psnr.merge(counts, on="run").assign(published=False)
+
+
+def _chosen(config: Config) -> pd.DataFrame:
+    """Scores on the figure's data set under its protocol."""
+    scores = read_scores(config)
+    on_set = scores["dataset"] == config.figures.dataset
+    return scores[on_set & (scores["protocol"] == config.figures.protocol)]
 
 
 def published_points(config: Config) -> pd.DataFrame:
@@ -49,12 +57,16 @@ def published_points(config: Config) -> pd.DataFrame:
 def caption(config: Config) -> str:
     """What the figure shows, and what its circles mean."""
     protocol = PROTOCOLS[config.figures.protocol]
+    try:
+        note = infinite_note(_chosen(config))
+    except BenchError:  # the page has captions of figures that are still to be drawn
+        note = ""
     return (
         f"PSNR on the {config.figures.dataset} test images, protocol {protocol.name}: "
         f"{protocol.description}. A circle's area is proportional to the dense "
         "multiply-accumulates (MACs) of one 256x256 image, all time steps counted. Dashed circles, "
         "if any, are published numbers, of unknown protocol (points.csv of the papers in the "
-        "catalogue names the sources)."
+        f"catalogue names the sources).{note}"
     )
 
 
@@ -65,8 +77,12 @@ def pareto(config: Config) -> Figure:
     """
     measured, published = pareto_points(config), published_points(config)
     points = pd.concat([measured, published], ignore_index=True)
-    scores = read_scores(config)
-    images = scores.loc[scores["dataset"] == config.figures.dataset, "image"].nunique()
+    images = _chosen(config)["image"].nunique()
+    if points.empty:
+        figure, axes = plt.subplots(figsize=(5.6, 3.9))
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no run has a finite mean PSNR", ha="center", va="center")
+        return figure
     per_gmac = LARGEST_AREA / points["gmacs_256"].max()
     # Every name beyond six wants room of its own.
     figure, axes = plt.subplots(figsize=(5.6, 3.9 + 0.25 * max(0, len(points) - 6)))

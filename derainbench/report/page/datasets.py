@@ -9,6 +9,7 @@ import pandas as pd
 from derainbench.catalog.dataset_entries import dataset_entry
 from derainbench.config.schema import Config
 from derainbench.data.findings import MEANING
+from derainbench.metrics.infinite import counted
 from derainbench.results.layout import layout_of
 from derainbench.results.reading import read_json
 
@@ -48,13 +49,20 @@ def _splits(content: dict[str, Any]) -> pd.DataFrame:
     for name, facts in content["splits"].items():
         row = {"split": name, "images": str(facts["images"]), "status": facts["status"]}
         if facts["paired"]:
-            row[f"rainy PSNR, dB ({facts['protocol']})"] = f"{facts['psnr']:.2f}"
+            row[f"rainy PSNR, dB ({facts['protocol']})"] = _rainy_psnr(facts)
             row[f"rainy SSIM ({facts['protocol']})"] = f"{facts['ssim']:.4f}"
             row["pixels under streaks, %"] = f"{100 * facts['streak_density']:.1f}"
             row["mean rain layer, grey levels"] = f"{facts['mean_layer']:.1f}"
         row["sizes"] = ", ".join(f"{n} of {size}" for size, n in facts["sizes"].items())
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
+
+
+def _rainy_psnr(facts: dict[str, Any]) -> str:
+    """``21.30``, and which images are left out of the mean; ``infinite`` if all are."""
+    equal = facts.get("infinite_psnr_images", [])
+    without = f", without {counted(equal)} equal to the ground truth" if equal else ""
+    return "infinite" if facts["psnr"] is None else f"{facts['psnr']:.2f}{without}"
 
 
 def leaks(config: Config) -> pd.DataFrame:

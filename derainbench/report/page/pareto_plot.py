@@ -9,6 +9,7 @@ from derainbench.catalog.costs import DEFAULT_COSTS
 from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
+from derainbench.metrics.infinite import finite
 from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.page.plot_data import option_key, plain, scenario_texts
 from derainbench.results.accounts import read_accounts
@@ -42,7 +43,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
     points = []
     for (run, dataset), rows in scores.groupby(["run", "dataset"], sort=False):
         entry = entries[str(run)]
-        means = rows.groupby(["protocol", "variant"])[["psnr", "ssim"]].mean()
+        means = finite(rows).groupby(["protocol", "variant"])[["psnr", "ssim"]].mean()
         count = counts.get(entry.run, {})
         points.append(
             {

@@ -11,14 +11,16 @@ from derainbench.catalog.scenarios import scenarios
 
 
 def plain(value: Any) -> Any:
-    """The same for JSON: what is not a number becomes null, numpy's types Python's."""
+    """The same for JSON: what is not a finite number becomes null, numpy's types Python's."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
-    return None if value is pd.NA or (isinstance(value, float) and math.isnan(value)) else value
+    return (
+        None if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)) else value
+    )
 
 
 def option_key(scenario: str, reuse: bool, zero_skipping: bool) -> str:

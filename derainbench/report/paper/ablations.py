@@ -14,6 +14,7 @@ from derainbench.catalog.model_cards import known_model
 from derainbench.config.runs import Ablation
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty
+from derainbench.metrics.infinite import finite, infinite_note
 from derainbench.report.paper.cells import artefact_table, because
 from derainbench.report.paper.published import published_method, set_name, source_text
 from derainbench.report.tables.table import (
@@ -81,6 +82,7 @@ def ablation(config: Config, paper: AuditedPaper, artefact: str) -> Table:
         caption += f" Published: {claim.wording} ({source_text(claim)})."
     if not rows:
         caption += " Empty: no run of this configuration varies them."
+    caption += infinite_note(_scores(config)) if rows else ""
     frame = pd.DataFrame(rows, columns=_columns(prefix))
     return artefact_table(config, paper, artefact, caption, frame, view)
 
@@ -126,8 +128,7 @@ def _rows(config: Config, paper: AuditedPaper, artefact: str) -> Iterator[dict[s
     }
     if not varied:
         return
-    scores = pd.concat([read_scores(config, ablations=a) for a in (False, True)])
-    scores = scores[scores["protocol"] == config.figures.protocol]
+    scores = _scores(config)
     accounts = pd.concat([read_accounts(config, ablations=a) for a in (False, True)])
     measured = _Measured(config, paper, artefact, scores, accounts)
     tested = {run: [d for d in config.runs[run].test if config.paired(d)] for run in config.runs}
@@ -145,13 +146,19 @@ def _rows(config: Config, paper: AuditedPaper, artefact: str) -> Iterator[dict[s
                 yield row | {"p_holm": corrected}
 
 
+def _scores(config: Config) -> pd.DataFrame:
+    """Scores of all runs, ablations too, under the figures' protocol."""
+    scores = pd.concat([read_scores(config, ablations=a) for a in (False, True)])
+    return scores[scores["protocol"] == config.figures.protocol]
+
+
 def _row(measured: _Measured, run: str, base: str, dataset: str) -> dict[str, Any]:
     """One run against the unchanged one, on one data set under one protocol."""
     config = measured.config
     prefix, spec = OWN_COLUMNS[config.label], config.runs[run]
     on_set = measured.scores[measured.scores["dataset"] == dataset]
     of_run, of_base = (on_set[on_set["run"] == name] for name in (run, base))
-    means = of_run.groupby("variant")[["psnr", "ssim"]].mean()
+    means = finite(of_run).groupby("variant")[["psnr", "ssim"]].mean()
     counts = measured.accounts[measured.accounts["run"] == run]
     name = set_name(config, dataset)
     printed = _published(measured, run, name) if run == base else None
@@ -200,9 +207,10 @@ def _change(of_run: pd.DataFrame, of_base: pd.DataFrame) -> dict[str, float]:
     both = pd.concat([first, second], axis=1, join="inner").to_numpy().T
     both = both[:, np.isfinite(both).all(axis=0)]  # perfectly restored images have no difference
     [(low, high)] = difference_intervals(both[:1], both[1:])
-    return {"change": float((both[0] - both[1]).mean()), "low": low, "high": high}
+    change = float((both[0] - both[1]).mean()) if both.size else EMPTY
+    return {"change": change, "low": low, "high": high}
 
 
 def _seeds(scores: pd.DataFrame) -> pd.Series:
     """Mean PSNR of every seed."""
-    return scores.groupby("variant")["psnr"].mean()
+    return finite(scores).groupby("variant")["psnr"].mean()

@@ -12,6 +12,7 @@ from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.dataset_entries import dataset_entries
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
+from derainbench.metrics.infinite import infinite_note
 from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.paper.cells import artefact_table, because
 from derainbench.report.paper.published import (
@@ -76,7 +77,7 @@ def scores(config: Config, paper: AuditedPaper, artefact: str) -> Table:
         f"and data set agree; where part of the images was scored, with its 95 % bootstrap interval "
         f"over images. Here: mean over images, and over seeds (± sample standard deviation). Where "
         f"the source states no protocol ({UNKNOWN_PROTOCOL}), {config.figures.protocol} is shown. "
-        f"{SECOND_HAND}"
+        f"{SECOND_HAND}{infinite_note(read_scores(config))}"
     )
     return artefact_table(config, paper, artefact, caption, pd.DataFrame(rows), view)
 

@@ -7,6 +7,7 @@ import pandas as pd
 from derainbench.catalog import published
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
+from derainbench.metrics.infinite import infinite_note
 from derainbench.report.tables.quality import quality
 from derainbench.report.tables.table import (
     Table,
@@ -71,6 +72,7 @@ def comparison(config: Config) -> Table:
     )
     if frame.empty:
         caption += " Empty: this configuration runs no official weights."
+    caption += infinite_note(scores[scores["weights"].isin(official["weights"])])
     view = [
         {
             "Data set": row["dataset"],

@@ -14,6 +14,7 @@ from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.energy.records import ATTENTION, SPIKES
 from derainbench.foundation.frames import is_empty, records
+from derainbench.metrics.infinite import finite, infinite_note
 from derainbench.report.tables.table import (
     OWN_COLUMNS,
     OWN_HEADINGS,
@@ -46,6 +47,7 @@ def papers(config: Config) -> Table:
         | {"Run": row["run_title"], heading: number(row[f"{prefix}_psnr"], 2)}
         for row, repeated in zip(records(frame), again, strict=True)
     ]
+    note = infinite_note(_shown_scores(config))
     caption = captioned(
         config,
         "every paper's spiking network and the ANN of the same topology, at full size: parameters "
@@ -54,7 +56,7 @@ def papers(config: Config) -> Table:
         "verdict under this configuration; with several, where the answer depends on assumptions. "
         f"PSNR: of every run on {config.figures.dataset}, protocol "
         f"{config.figures.protocol}, mean over images and seeds; runs may be smaller than the "
-        "paper's network.",
+        f"paper's network.{note}",
     )
     return Table("papers", caption, frame, pd.DataFrame(view))
 
@@ -140,19 +142,22 @@ def _rows(config: Config, paper: AuditedPaper) -> Iterator[dict[str, Any]]:
             yield row | run
 
 
+def _shown_scores(config: Config) -> pd.DataFrame:
+    """Scores on the set of the figures, under their protocol."""
+    scores = read_scores(config)
+    on_set = scores["dataset"] == config.figures.dataset
+    return scores[on_set & (scores["protocol"] == config.figures.protocol)]
+
+
 def _runs(config: Config, model: str) -> Iterator[dict[str, Any]]:
     """The scores of every run of a model on the set of the figures, under their protocol."""
-    scores = read_scores(config)
-    shown = scores[
-        (scores["dataset"] == config.figures.dataset)
-        & (scores["protocol"] == config.figures.protocol)
-    ]
+    shown = _shown_scores(config)
     first = {entry.run: entry for entry in run_variants(config)}
     for run, entry in first.items():
         of_run = shown[shown["run"] == run]
         if known_model(entry.spec.model) != model or of_run.empty:
             continue
-        per_seed = of_run.groupby("variant")["psnr"].mean()
+        per_seed = finite(of_run).groupby("variant")["psnr"].mean()
         yield {
             "run": run,
             "run_title": entry.title,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
+from derainbench.metrics.infinite import finite, infinite_images, infinite_note
 from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.tables.table import (
     RAINY,
@@ -23,7 +24,7 @@ def quality(config: Config) -> Table:
     """PSNR and SSIM by data set and method under every protocol, mean over images and seeds."""
     scores = read_scores(config)
     keys = ["dataset", "title", "weights"]
-    rows = []
+    rows, notes = [], ""
     for _, of_set in scores.groupby("dataset", sort=False):
         # Every run saw the same rainy images: the first one's scores of them are everyone's.
         first = of_set[(of_set["run"] == of_set["run"].iloc[0])]
@@ -31,14 +32,16 @@ def quality(config: Config) -> Table:
         rainy = first.drop(columns=["psnr", "ssim"]).rename(
             columns={"psnr_input": "psnr", "ssim_input": "ssim"}
         )
-        rows.append(_means(rainy.assign(title=RAINY, weights="", variant=""), keys))
-        rows.append(_means(of_set, keys))
+        rainy = rainy.assign(title=RAINY, weights="", variant="")
+        rows += [_means(rainy, keys), _means(of_set, keys)]
+        notes += infinite_note(pd.concat([rainy, of_set]))
     frame = pd.concat(rows, ignore_index=True)
     frame.insert(0, "configuration", config.name)
     caption = captioned(
         config,
         "PSNR (dB) / SSIM under four protocols, mean over the test images, and "
-        "over seeds where there are several (± sample standard deviation of PSNR over seeds).",
+        "over seeds where there are several (± sample standard deviation of PSNR over seeds)."
+        + notes,
     )
     view = [
         {
@@ -60,10 +63,13 @@ def quality(config: Config) -> Table:
 
 
 def _means(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """One row per method: means over images, then over seeds; sample deviation over seeds."""
-    per_seed = scores.groupby([*keys, "run", "variant", "protocol"], sort=False)[
-        ["psnr", "ssim"]
-    ].mean()
+    """One row per method: means over images, then over seeds; sample deviation over seeds.
+
+    Infinite PSNRs are left out; where a protocol gave any, ``infinite_<protocol>`` counts their
+    images.
+    """
+    by_seed = finite(scores).groupby([*keys, "run", "variant", "protocol"], sort=False)
+    per_seed = by_seed[["psnr", "ssim"]].mean()
     rows = []
     for key, group in per_seed.groupby([*keys, "run"], sort=False):
         *names, run = key
@@ -78,6 +84,8 @@ def _means(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
             row[f"ssim_{protocol}"] = values["ssim"].mean()
             if len(values) > 1:
                 row[f"psnr_{protocol}_std_over_seeds"] = values["psnr"].std()
+            if perfect := infinite_images(of_run[of_run["protocol"] == protocol]):
+                row[f"infinite_{protocol}"] = len(perfect)
         rows.append(row)
     frame = pd.DataFrame(rows)
     return frame.astype({"seeds": "Int64"})

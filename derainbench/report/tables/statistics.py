@@ -9,6 +9,7 @@ from derainbench.audit.published_agreement import against_published
 from derainbench.audit.selection import selection as selection_frame
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
+from derainbench.metrics.infinite import infinite_note
 from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.tables.table import Table, captioned, number, scores_text
 from derainbench.results.scores import read_scores
@@ -19,7 +20,8 @@ DIGITS = {"psnr": 2, "ssim": 4}
 
 def paired(config: Config) -> Table:
     """Every pair of methods on the same images; the view shows the figures' protocol only."""
-    frame = method_comparisons.paired(read_scores(config))
+    scores = read_scores(config)
+    frame = method_comparisons.paired(scores)
     shown = frame[frame["protocol"] == config.figures.protocol]
     view = [
         {
@@ -59,12 +61,14 @@ def paired(config: Config) -> Table:
             )
     if frame.empty:
         caption += " Empty: no data set was scored with two methods."
+    caption += infinite_note(scores)
     return _table(config, "paired", caption, frame, view)
 
 
 def protocols(config: Config) -> Table:
     """The same images under every protocol."""
-    frame = method_comparisons.protocol_matrix(read_scores(config))
+    scores = read_scores(config)
+    frame = method_comparisons.protocol_matrix(scores)
     view = [
         {
             "Data set": row["dataset"],
@@ -86,14 +90,15 @@ def protocols(config: Config) -> Table:
     caption = (
         "what the same restored images score under every protocol, PSNR (dB) / SSIM and in "
         "brackets the rank by PSNR; the largest difference of a method's PSNR between two "
-        f"protocols, and between two that score Y. The ranking {where}."
+        f"protocols, and between two that score Y. The ranking {where}." + infinite_note(scores)
     )
     return _table(config, "protocols", caption, frame, view)
 
 
 def seeds(config: Config) -> Table:
     """How trained runs scatter over their seeds; the view shows the figures' protocol only."""
-    frame = method_comparisons.seeds(read_scores(config))
+    scores = read_scores(config)
+    frame = method_comparisons.seeds(scores)
     shown = frame[frame["protocol"] == config.figures.protocol]
     view = []
     for row in records(shown):
@@ -119,12 +124,14 @@ def seeds(config: Config) -> Table:
     )
     if frame.empty:
         caption += " Empty: nothing was trained."
+    caption += infinite_note(scores)
     return _table(config, "seeds", caption, frame, view)
 
 
 def equivalence(config: Config) -> Table:
     """Reproduced mean PSNR against published values."""
-    frame = against_published(read_scores(config), config)
+    scores = read_scores(config)
+    frame = against_published(scores, config)
     view = [
         {
             "Data set": row["dataset"],
@@ -154,6 +161,7 @@ def equivalence(config: Config) -> Table:
     )
     if frame.empty:
         caption += " Empty: nothing published is of a method, data set and protocol run here."
+    caption += infinite_note(scores)
     return _table(config, "equivalence", caption, frame, view)
 
 
