@@ -67,6 +67,10 @@ STATE = ("evaluation repeats", "counting changes nothing")
         (toys.DrawnElsewhere, {}, "builds with defaults", "gain differs between two networks", ()),
         (toys.Toy, {"spiking": True}, "spiking as stated", "no module is one of spikingjelly's", ()),
         (toys.Spiking, {}, "spiking as stated", "has spiking neurons, which the card does not say", ()),
+        (
+            toys.HandWritten, {"spiking": True}, "spiking as stated",
+            "no module is one of spikingjelly's neurons", (),
+        ),
         (toys.WithoutSteps, {"spiking": True}, "spiking as stated", "the attribute T, is None", ()),
         (toys.Half, {}, "shape and range", "gives 1x3x32x16 for 1x3x32x32", ("size multiple",)),
         (toys.Several, {}, "shape and range", "gives a tuple in place of", None),

@@ -45,6 +45,39 @@ class Spiking(Toy):
         return spikes.mean(0) + x
 
 
+class HandWritten(Toy):
+    """Integrates and fires without any module that says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        current, v, restored = 4 * self.conv(x), torch.zeros_like(x), x
+        for _ in range(2):
+            v = v + (current - v) / 2
+            spikes = (v >= 1).to(x.dtype)
+            v = v * (1 - spikes)
+            restored = restored + self.last(spikes) / 2
+        return restored
+
+
+class SummedSpikes(Spiking):
+    """Adds the spikes of two layers of neurons: 0, 1 and 2 go into a convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Conv2d(3, 3, 3, padding=1)
+        self.other = neuron.LIFNode(step_mode="m")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        functional.reset_net(self)
+        current = 8 * (self.conv(x) + x).expand(2, *x.shape)
+        spikes = self.neuron(current) + self.other(current / 2)
+        functional.reset_net(self)
+        return self.last(spikes.flatten(0, 1)).reshape(spikes.shape).mean(0) + x
+
+
 class ResetBefore(Spiking):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         functional.reset_net(self)

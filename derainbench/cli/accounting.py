@@ -55,6 +55,8 @@ def energy(
         device=device,
         dataset=dataset,
     )
+    for sentence in result.get("not_seen", []):
+        typer.echo(f"derainbench: not seen: {sentence}", err=True)
     typer.echo(json_text(result["mean"], indent=1))
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 from derainbench.catalog.model_cards import model_card
 from derainbench.config.schema import Config
 from derainbench.energy.records import TABLE_SIZE
-from derainbench.energy.work import Work, work
+from derainbench.energy.unseen import time_steps
+from derainbench.energy.work import Work, network_work
 from derainbench.results.accounts import read_account, read_layers
 from derainbench.results.layout import layout_of
 from derainbench.results.runs import run_variants
@@ -28,7 +29,7 @@ class Account:
         title: for tables and figures.
         dataset: what it was measured on; empty for the structure.
         spiking: whether it has spiking neurons.
-        steps: time steps.
+        steps: time steps; None where the neurons of a spiking network were not seen.
         size: side of the images, pixels.
         images: their names; one empty name for the structure.
         works: work of each image, without and with reuse.
@@ -41,7 +42,7 @@ class Account:
     title: str
     dataset: str
     spiking: bool
-    steps: int
+    steps: int | None
     size: int
     images: tuple[str, ...]
     works: dict[bool, list[Work]]
@@ -58,7 +59,9 @@ def _account_of_counts(
         **facts,
         images=tuple(str(image) for image, _ in by_image),
         works={
-            reuse: [work(rows, others, spiking=spiking, reuse=reuse) for _, rows in by_image]
+            reuse: [
+                network_work(rows, others, spiking=spiking, reuse=reuse) for _, rows in by_image
+            ]
             for reuse in (False, True)
         },
     )
@@ -125,6 +128,6 @@ def structural_account(
         title=card.title,
         dataset="",
         spiking=card.spiking,
-        steps=int(layers["steps"].max()) if card.spiking else 1,
+        steps=time_steps(layers, others, spiking=card.spiking),
         size=size,
     )

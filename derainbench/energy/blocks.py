@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
 from derainbench.catalog.scenarios import scenarios
 from derainbench.energy.pricing import price
 from derainbench.energy.records import ATTENTION, MEMBRANE
-from derainbench.energy.work import Work, work
+from derainbench.energy.work import Work, neurons_seen, work
 from derainbench.results.accounts import read_account
 
 PARTS = ("MACs, analog input", "SOPs, spikes", "attention", "membrane", "other")
@@ -34,7 +36,8 @@ def block_energies(folder: Path) -> pd.DataFrame:
         folder: of an account.
 
     Returns:
-        A row per block, in the order of computation. All cells together are the network's energy.
+        A row per block, in the order of computation. All cells together are the network's energy;
+        what membranes cost is empty where the neurons of a spiking network were not seen.
 
     Raises:
         BenchError: if a file of the account is missing.
@@ -53,7 +56,10 @@ def block_energies(folder: Path) -> pd.DataFrame:
             spiking=facts["spiking"],
         )
         rows[block] = [price(part, costs, scenario).energy / images for part in parts]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(PARTS))
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(PARTS))
+    if facts["spiking"] and not neurons_seen(others):
+        table["membrane"] = math.nan
+    return table
 
 
 def part_works(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -> list[Work]:
@@ -95,4 +101,4 @@ def energy_by_block(folder: Path) -> pd.DataFrame:
         folder: of an account.
     """
     table = block_energies(folder)
-    return table[table.sum(axis=1) > VISIBLE_SHARE * table.to_numpy().sum()]
+    return table[table.sum(axis=1) > VISIBLE_SHARE * np.nansum(table.to_numpy())]

@@ -155,7 +155,7 @@ def _baselines(spiking: Account, accounts: list[Account]) -> Iterator[Account]:
         if baseline.spiking or not alike:
             continue
         yield baseline
-        if model_card(baseline.model).counterpart_of == spiking.model:
+        if spiking.steps and model_card(baseline.model).counterpart_of == spiking.model:
             bits = quantisation_bits(spiking.steps)
             yield replace(baseline, bits=bits, title=f"{baseline.title}, {bits} bits")
 

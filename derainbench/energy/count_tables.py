@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import torch
 
-from derainbench.energy.records import MEMBRANE, UNKNOWN, LayerCount, OtherCount
-from derainbench.energy.work import work
+from derainbench.energy.records import UNKNOWN, LayerCount, OtherCount
+from derainbench.energy.work import network_work
 
 OTHER_COLUMNS = ["layer", "type", "operator", "category", "calls", "elements"]
 OTHER_COLUMNS += ["adds", "multiplies", "specials"]
@@ -36,14 +36,15 @@ def image_totals(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -
     Returns:
         ``macs_dense``; ``macs_analog`` (of layers on analog input); ``macs_effective`` (those
         with a non-zero input); ``macs_attention``; ``sops`` (accumulates caused by spikes);
-        ``firing_rate`` (SOPs per possible one; NaN without spikes); ``membrane_updates``;
-        ``membrane_state_values`` (elements held in memory);
+        ``firing_rate`` (SOPs per possible one; NaN without spikes); ``membrane_updates`` and
+        ``membrane_state_values`` (elements held in memory), NaN where the neurons of a spiking
+        network were not seen;
         ``unknown_share`` (elements put out by operators without a rule, of all).
     """
-    total = work(layers, others, spiking=spiking, reuse=False)
+    total = network_work(layers, others, spiking=spiking, reuse=False)
     put_out = others["elements"].sum() + layers["output_elements"].sum()
     unknown = others.loc[others["category"] == UNKNOWN, "elements"].sum()
-    updates = others.loc[others["category"] == MEMBRANE, "elements"].sum()
+    updates = total.membrane_values / 2
     steps = layers["steps"].max() if spiking else 1
     return {
         "macs_dense": float(layers["macs"].sum()),

@@ -16,6 +16,7 @@ from derainbench.energy.count_tables import image_totals, layer_table
 from derainbench.energy.forward_pass import count_on_image
 from derainbench.energy.records import TABLE_SIZE, UNKNOWN
 from derainbench.energy.structure import structure
+from derainbench.energy.unseen import not_seen, time_steps
 from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
@@ -70,7 +71,8 @@ def measure(
 
     Writes ``layers.csv`` (a row per image and convolution or matrix product), ``others.csv`` (a
     row per module and other operator) and ``energy.json`` (means over images, the structure at
-    256x256), all or nothing. Without weights the structure is counted, and rates stay empty.
+    256x256, and under ``not_seen`` what could not be told, if anything), all or nothing. Without
+    weights the structure is counted, and rates stay empty.
 
     Raises:
         BenchError: for unusable weights or images, or one without the other.
@@ -106,11 +108,11 @@ def measure(
             for _, rows in layers.groupby("image", sort=False)
         ]
     )
-    result = {
+    result: dict[str, Any] = {
         "model": card.name,
         "kwargs": arguments,
         "spiking": card.spiking,
-        "time_steps": int(layers["steps"].max()) if card.spiking else 1,
+        "time_steps": time_steps(layers, others, spiking=card.spiking),
         "size": [size, size],
         "images": len(tables),
         "structure": at_table_size.totals(TABLE_SIZE),
@@ -119,6 +121,8 @@ def measure(
             set(others.loc[others["category"] == UNKNOWN, "operator"])
         ),
     }
+    if unseen := not_seen(layers, others, spiking=card.spiking):
+        result["not_seen"] = unseen
     with staged_folder(out) as stage:
         layers.insert(0, "image", layers.pop("image"))
         write_text(stage / "layers.csv", layers.to_csv(index=False, float_format="%.9g"))

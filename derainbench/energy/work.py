@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -20,7 +20,9 @@ class Work:
         spike_reach: accumulates of layers on spikes if every neuron fired at every time step.
         sops: those that really happen.
         attention_macs, attention_effective_macs: as the first two, inside attention.
-        adds, multiplies, specials: all other operators.
+        adds, multiplies, specials: all other operators; the first two are NaN, as are
+            ``membrane_values``, where the neurons of a spiking network were not seen
+            (:func:`network_work`).
         analog_values, spike_values: elements of layers' inputs and outputs that are moved.
         weights: weight elements read.
         membrane_values: reads and writes of membrane potentials.
@@ -88,3 +90,19 @@ def work(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, reuse: bo
         membrane_values=2 * total(others[others["category"] == MEMBRANE], "elements"),
         spiking=spiking,
     )
+
+
+def neurons_seen(others: pd.DataFrame) -> bool:
+    """Whether the counter met spiking neurons, which are spikingjelly's; others it cannot know."""
+    return bool((others["category"] == MEMBRANE).any())
+
+
+def network_work(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, reuse: bool) -> Work:
+    """:func:`work` of all layers of a network, whose neurons must then be among the operators.
+
+    Where they are not, they are updated all the same: how often is not known, and not 0.
+    """
+    total = work(layers, others, spiking=spiking, reuse=reuse)
+    if spiking and not neurons_seen(others):
+        return replace(total, adds=math.nan, multiplies=math.nan, membrane_values=math.nan)
+    return total

@@ -11,7 +11,7 @@ from derainbench.config.schema import Config
 from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.files import regular_file
 from derainbench.foundation.frames import read_csv
-from derainbench.results.reading import read_json
+from derainbench.results.reading import read_json, read_number
 from derainbench.results.runs import run_variants
 
 _AGAIN = "run `derainbench energy` again"
@@ -34,7 +34,7 @@ def read_accounts(config: Config, *, ablations: bool = False) -> pd.DataFrame:
                 "counted_size": "x".join(map(str, content["size"])),
                 "parameters": content["structure"]["parameters"],
                 "gmacs_256": content["structure"]["macs_dense"] / 1e9,
-                **content["mean"],
+                **{name: read_number(value) for name, value in content["mean"].items()},
             }
         )
     return pd.DataFrame(rows)

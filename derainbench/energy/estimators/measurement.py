@@ -33,7 +33,7 @@ from derainbench.energy.forward_pass import count_on_image, count_structure
 from derainbench.energy.measurement import central_crop
 from derainbench.energy.networks import is_spiking
 from derainbench.energy.pricing import PJ_PER_MJ, price
-from derainbench.energy.work import work
+from derainbench.energy.work import network_work
 from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
@@ -68,7 +68,7 @@ class _Subject:
         layers = layer_table(count_on_image(self.model, image))
         spiking = is_spiking(self.model)
         others = self._others[size]
-        total = work(layers, others, spiking=spiking, reuse=False)
+        total = network_work(layers, others, spiking=spiking, reuse=False)
         costs = cost_tables()[DEFAULT_COSTS]
         energies = {name: price(total, costs, s).energy for name, s in scenarios().items()}
         return BenchmarkCount(layers, others, total), energies

@@ -25,8 +25,10 @@ def block_figure(network: pd.DataFrame, counterpart: pd.DataFrame | None, title:
     hatches = ("", "//", "..", "xx", "")
     for part, colour, hatch in zip(PARTS, palette(len(PARTS)), hatches, strict=True):
         energy = network[part].to_numpy()
+        label = f"{part}: not seen" if np.isnan(energy).any() else part
+        energy = np.nan_to_num(energy)
         axes.bar(
-            places, energy, 0.8, bottom, label=part, color=colour, hatch=hatch, edgecolor="white"
+            places, energy, 0.8, bottom, label=label, color=colour, hatch=hatch, edgecolor="white"
         )
         bottom += energy
     if counterpart is not None:
