@@ -7,13 +7,13 @@ image: ``NNN_1``, ``NNN_2``, .. with ``NNN``, as in Rain1400 and Rain1200.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from derainbench.data.images import image_files, image_header
+from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import digest_of, sha256
 
@@ -74,8 +74,8 @@ def dataset_digests(split: Split, record: Path | None) -> dict[str, str]:
     if record is None:
         return digests
     try:
-        splits = json.loads(Path(record).read_text(encoding="utf-8"))["splits"]
-    except (OSError, ValueError, KeyError) as error:
+        splits = read_json_file(Path(record), "verify the set again")["splits"]
+    except (BenchError, OSError, KeyError, TypeError) as error:
         raise BenchError(f"{record}: not a dataset.json of `derainbench data verify`") from error
     verified = splits.get(split.folder.name, {}).get("digest")
     if verified != split.digest:
