@@ -1,10 +1,12 @@
 # `make reproduce` turns a fresh clone into the tables, the figure and the report.
 PYTHON ?= python3
 BIN := .venv/bin
+READERS ?= image weights archive configuration card assignment table json
+FUZZ_RUNS ?= 100000
 # Rules call `derainbench` and `python` by name: the ones of .venv.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help reproduce check real test lint lock clean
+.PHONY: help reproduce check real test fuzz lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +23,12 @@ real: .venv/.installed ## the same on real images: see config/real.yaml
 test: .venv/.installed ## the tests, and how much of the code they run
 	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	@echo "coverage: $$($(RUN) python -m coverage report --format=total) % of the lines, jobs of the workflow apart"
+
+fuzz: .venv/.installed ## readers of foreign bytes, 100,000 inputs each; one: READERS=weights
+	@$(RUN) python -m pip install --quiet --no-deps atheris==3.0.0
+	@for reader in $(READERS); do echo "$$reader"; \
+		$(RUN) python tests/fuzzing/fuzz.py $$reader -runs=$(FUZZ_RUNS) -rss_limit_mb=4096 -print_final_stats=1 -verbosity=0 || exit 1; \
+	done
 
 lint: .venv/.installed ## ruff, import-linter, mypy, snakefmt, snakemake --lint
 	$(RUN) ruff check .
