@@ -55,7 +55,7 @@ def followed(tmp_path_factory) -> tuple[Path, dict[str, str]]:
 def test_every_command_does_what_the_page_says(followed):
     folder, printed = followed
     assert (folder / "results/mine/report/index.html").is_file()
-    assert "My SNN" in printed["cat results/mine/tables/quality.md"]
+    assert "my-snn" in printed["cat results/mine/tables/quality.md"]
     compared = folder / "restored" / "compared"
     assert len(list(compared.iterdir())) == 4
     run = next(text for command, text in printed.items() if command.startswith("snakemake"))
