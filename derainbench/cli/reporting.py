@@ -91,11 +91,15 @@ def check(
     """Compares results with a reference and names each drift; exit code 1 if there is one."""
     from derainbench.audit import drift
     from derainbench.catalog.tolerances import load
+    from derainbench.foundation import provenance
     from derainbench.foundation.files import write_text
 
     comparison = drift.compare(reference, results, load(tolerances), strict=strict)
     if out:
         write_text(out, drift.markdown(comparison))
+        provenance.write_record(
+            out, settings={"reference": str(reference), "results": str(results), "strict": strict}
+        )
     for line in filter(None, (*comparison.all_drifts(), comparison.note(), comparison.summary())):
         typer.echo(line)
     if comparison.all_drifts():
