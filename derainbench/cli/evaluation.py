@@ -24,6 +24,8 @@ from derainbench.cli.options import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from derainbench.evaluation.restoration import Restorer
 
 app = typer.Typer()
@@ -107,15 +109,9 @@ def evaluate(
 ) -> None:
     """Restores and scores a split: images/, per_image.csv (every protocol), summary.json."""
     from derainbench.evaluation.full_reference import evaluate as run
-    from derainbench.evaluation.full_reference import summarise
 
     restorer = _restorer(model, weights, assignments(kwarg, "--kwarg"), inference, quantise, device)
-    table = run(restorer, data, out, dataset)
-    for protocol, means in summarise(table).items():
-        typer.echo(
-            f"{protocol}: {means['psnr']:.3f} dB, SSIM {means['ssim']:.4f} "
-            f"(rainy input {means['psnr_input']:.3f} dB, {means['ssim_input']:.4f})"
-        )
+    _echo_means(run(restorer, data, out, dataset))
 
 
 @app.command()
@@ -129,6 +125,19 @@ def score(
 
     for protocol, means in summarise(score_folders(restored, target, out)).items():
         typer.echo(f"{protocol}: {means['psnr']:.3f} dB, SSIM {means['ssim']:.4f}")
+
+
+@app.command("evaluate-images")
+def evaluate_images(
+    restored: Annotated[Path, typer.Option(help="Folder of images that others restored.")],
+    data: Data,
+    out: Out,
+    dataset: DatasetFile = None,
+) -> None:
+    """Scores images that others restored of a split as `evaluate` does, into the same files."""
+    from derainbench.evaluation.full_reference import evaluate_images as run
+
+    _echo_means(run(restored, data, out, dataset))
 
 
 @app.command("no-reference")
@@ -146,6 +155,16 @@ def no_reference(
     for metric in METRICS:
         score, reason = found[metric.name]
         typer.echo(f"{metric.title}: " + (f"not measured: {reason}" if reason else f"{score:.4f}"))
+
+
+def _echo_means(table: pd.DataFrame) -> None:
+    from derainbench.evaluation.full_reference import summarise
+
+    for protocol, means in summarise(table).items():
+        typer.echo(
+            f"{protocol}: {means['psnr']:.3f} dB, SSIM {means['ssim']:.4f} "
+            f"(rainy input {means['psnr_input']:.3f} dB, {means['ssim_input']:.4f})"
+        )
 
 
 def _restorer(
