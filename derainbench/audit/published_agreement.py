@@ -14,7 +14,6 @@ from derainbench.audit.method_comparisons import means_per_seed, run_names, scor
 from derainbench.catalog import ledger, published
 from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.dataset_entries import dataset_entry
-from derainbench.catalog.model_cards import known_model
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
 from derainbench.metrics.protocols import PROTOCOL_NAMES
@@ -54,9 +53,9 @@ def against_published(scores: pd.DataFrame, config: Config) -> pd.DataFrame:
     The test is over what there is to generalise from: ``basis`` says
 
     - ``seeds``: a run trained here, one mean per seed;
-    - ``images``: official weights on a part of the published test set, one score per image (as if
-      drawn from an endless supply, so the interval is rather too wide);
-    - ``all images``: official weights on as many images as the whole test set has: nothing is
+    - ``images``: official weights, or images of others, on a part of the published test set, one
+      score per image (as if drawn from an endless supply, so the interval is rather too wide);
+    - ``all images``: the same on as many images as the whole test set has: nothing is
       left to chance, so nothing is tested and the difference alone decides.
 
     Scores of the ledgers are held against the paper's network after its training alone, under every
@@ -106,7 +105,7 @@ def _published(config: Config) -> Iterator[PublishedScore]:
         full_size = {
             entry.run
             for entry in run_variants(config)
-            if known_model(entry.spec.model) == paper.network and as_published(config, entry.spec)
+            if entry.spec.network == paper.network and as_published(config, entry.spec)
         }
         for claim in paper.ledger.all():
             if claim.test != "score" or claim.dataset is None:

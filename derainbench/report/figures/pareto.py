@@ -17,16 +17,21 @@ from derainbench.config.schema import Config
 from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.report.figures.marking import marked
 from derainbench.report.figures.style import palette
-from derainbench.results.accounts import read_accounts
+from derainbench.results.accounts import read_accounts, read_published_sizes
 from derainbench.results.scores import read_scores
 
 LARGEST_AREA = 1200.0  # points^2, for the model with the most MACs
 UNKNOWN_AREA = 60.0  # points^2, where MACs are not known
 ITERATIONS = 300  # of placing names; a limit in seconds would draw differently on a busy machine
 
+NOTHING = "no run on this set names its network"
+
 
 def pareto_points(config: Config) -> pd.DataFrame:
-    """Title, parameters, GMACs and PSNR of every run tested on the figure's data set."""
+    """Title, parameters, GMACs and PSNR of every run tested on the figure's data set.
+
+    Images of others stand there with the full size of the network that the run names, if it does.
+    """
     scores = read_scores(config)
     chosen = scores[
         (scores["dataset"] == config.figures.dataset)
@@ -34,6 +39,9 @@ def pareto_points(config: Config) -> pd.DataFrame:
     ]
     psnr = chosen.groupby(["run", "title"], sort=False)["psnr"].mean().reset_index()
     counts = read_accounts(config).drop_duplicates("run")[["run", "parameters", "gmacs_256"]]
+    sizes = read_published_sizes(config)
+    if not sizes.empty:
+        counts = sizes if counts.empty else pd.concat([counts, sizes], ignore_index=True)
     return psnr.merge(counts, on="run").assign(published=False)
 
 
@@ -70,6 +78,13 @@ def pareto(config: Config) -> Figure:
     per_gmac = LARGEST_AREA / points["gmacs_256"].max()
     # Every name beyond six wants room of its own.
     figure, axes = plt.subplots(figsize=(5.6, 3.9 + 0.25 * max(0, len(points) - 6)))
+    axes.set_ylabel(f"PSNR (dB), protocol {config.figures.protocol}")
+    axes.set_xlabel("Parameters (log scale)")
+    title = f"{config.figures.dataset} test, {images} images"
+    axes.set_title(marked(config, title), loc="left")
+    if points.empty:
+        axes.text(0.5, 0.5, NOTHING, ha="center", va="center", transform=axes.transAxes)
+        return figure
     axes.set_xscale("log")
     points["area"] = (points["gmacs_256"] * per_gmac).fillna(UNKNOWN_AREA)
     colours = iter(palette(len(measured)))
@@ -92,10 +107,6 @@ def pareto(config: Config) -> Figure:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1e4 else (1,)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("Parameters (log scale)")
-    axes.set_ylabel(f"PSNR (dB), protocol {config.figures.protocol}")
-    title = f"{config.figures.dataset} test, {images} images"
-    axes.set_title(marked(config, title), loc="left")
     _area_legend(axes, points["gmacs_256"].max(), per_gmac, dashed=not published.empty)
     return figure
 

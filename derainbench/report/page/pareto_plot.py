@@ -11,7 +11,7 @@ from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
 from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.page.plot_data import option_key, plain, scenario_texts
-from derainbench.results.accounts import read_accounts
+from derainbench.results.accounts import read_accounts, read_published_sizes
 from derainbench.results.runs import run_variants
 from derainbench.results.scenarios import read_scenarios
 from derainbench.results.scores import read_scores
@@ -36,7 +36,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
         raise BenchError(f"{scored.results}/scores: missing; run `derainbench evaluate` first")
     accounts = read_accounts(counted)
     counts = {row["run"]: row for row in reversed(records(accounts))}  # the first variant's
-    energies = _energies(counted)
+    energies, sizes = _energies(counted), _published_sizes(scored)
     spiking = {run for run, _, _ in scored.spiking()}
     entries = {entry.run: entry for entry in run_variants(scored)}
     points = []
@@ -44,6 +44,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
         entry = entries[str(run)]
         means = rows.groupby(["protocol", "variant"])[["psnr", "ssim"]].mean()
         count = counts.get(entry.run, {})
+        size = count or sizes.get(entry.run, {})
         points.append(
             {
                 "run": entry.run,
@@ -53,8 +54,8 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
                 "images": int(rows["image"].nunique()),
                 "seeds": len(entry.spec.train.seeds) if entry.spec.train else None,
                 "spiking": entry.run in spiking,
-                "parameters": count.get("parameters"),
-                "gmacs": count.get("gmacs_256"),
+                "parameters": size.get("parameters"),
+                "gmacs": size.get("gmacs_256"),
                 "energy": energies.get(entry.run, {}),
                 "counted_on": f"{count['images']} crops of {count['counted_size']}, "
                 f"{count['dataset']}"
@@ -88,6 +89,15 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
             "smoke": scored.label == "smoke",
         }
     )
+
+
+def _published_sizes(config: Config) -> dict[str, dict[str, float]]:
+    """Full size of the networks that restored the images of others, by run, where it is known."""
+    try:
+        sizes = read_published_sizes(config)
+    except BenchError:
+        return {}
+    return {row["run"]: row for row in records(sizes)}
 
 
 def _energies(config: Config) -> dict[str, dict[str, float]]:

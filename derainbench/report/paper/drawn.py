@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.papers import Paper
 from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
@@ -42,7 +42,7 @@ def patch(config: Config, paper: Paper, artefact: str) -> tuple[Path, str]:
     of_network = [
         (run, variant, dataset)
         for run, variant, dataset in config.spiking()
-        if known_model(config.runs[run].model) == paper.network
+        if config.runs[run].network == paper.network
     ]
     if not of_network:
         title = model_card(paper.network).title
