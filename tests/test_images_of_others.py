@@ -26,9 +26,11 @@ from derainbench.evaluation.named_weights import find_weights
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import sha256
 from derainbench.metrics.protocols import PROTOCOL_NAMES
-from derainbench.report.figures.pareto import pareto_points
-from derainbench.report.page import gaps, origins, pictures
+from derainbench.report.figures.pareto import NOTHING, caption, pareto, pareto_points
+from derainbench.report.page import gaps, origins, pareto_plot, pictures
+from derainbench.report.tables.complexity import complexity
 from derainbench.report.tables.quality import quality
+from derainbench.report.tables.savings import savings
 from derainbench.results import expected
 from derainbench.results.accounts import read_accounts
 from derainbench.results.runs import run_variants
@@ -77,7 +79,9 @@ def test_several_test_sets_have_a_folder_each():
     folders = {"rain": "theirs/A", "snow": "theirs/B"}
     config = configured(THEIRS | {"images": folders, "test": ["rain", "snow"]})
     assert config.restored_folder("theirs", "snow") == "data/theirs/B"
-    assert run_variants(config)[0].weights == f"{OTHERS}, theirs/A, theirs/B"
+    [theirs] = run_variants(config)
+    assert theirs.weights == f"{OTHERS}, theirs/A, theirs/B"
+    assert theirs.origin_on("snow") == f"{OTHERS}, theirs/B"
 
 
 @pytest.mark.parametrize(
@@ -305,6 +309,30 @@ def test_the_figure_of_parameters_takes_images_of_a_named_network_alone(scored):
     models.write_text("model,parameters,size,gmacs\nprenet,168963,256x256,66.2\n")
     points = pareto_points(scored)
     assert points[["run", "parameters", "gmacs_256"]].values.tolist() == [["known", 168963, 66.2]]
+
+
+def test_the_figure_of_parameters_says_if_it_has_nothing_to_show(scored):
+    theirs = scored.model_copy(update={"runs": {"theirs": scored.runs["theirs"]}})
+    assert pareto_points(theirs).empty
+    assert [text.get_text() for text in pareto(theirs).axes[0].texts] == [NOTHING]
+    assert OTHERS not in caption(theirs)
+    assert caption(scored).endswith("Restored images of others, with parameters and MACs of the "
+                                    "network as published: PReNet.")  # fmt: skip
+
+
+def test_tables_and_plots_of_energy_stand_without_a_counted_run(scored):
+    folder = Path(scored.results) / "scenarios"
+    folder.mkdir(parents=True)
+    options = {"costs": "horowitz-45nm-fp32", "scenario": "a", "reuse": False}
+    options |= {"source": "structure", "name": "prenet", "model": "prenet", "zero_skipping": False}
+    amounts = {"mj": 1.0, "baseline_bits": 4, "saving": 0.1, "title": "", "baseline_title": ""}
+    for name in ("energy", "savings"):
+        pd.DataFrame([options | amounts]).to_csv(folder / f"{name}.csv", index=False)
+    for table in (complexity(scored), savings(scored)):
+        assert table.view.empty and "Empty: " in table.caption
+    points = pareto_plot.pareto(scored, gaps.counted(scored)[0])["points"]
+    assert [point["weights"] for point in points] == [f"{OTHERS}, theirs"] * 2
+    assert all(point["parameters"] is None and point["energy"] == {} for point in points)
 
 
 @pytest.mark.parametrize("model", ["esdnet", "prenet", None])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from derainbench.audit.case import as_published
-from derainbench.audit.method_comparisons import means_per_seed, run_names, score_cells
+from derainbench.audit.method_comparisons import means_per_seed, score_cells
 from derainbench.catalog import ledger, published
 from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.dataset_entries import dataset_entry
@@ -67,7 +67,6 @@ def against_published(scores: pd.DataFrame, config: Config) -> pd.DataFrame:
         :class:`~derainbench.statistics.equivalence.Equivalence`, and where the number is from.
     """
     cells = {(config.catalogue_name(d) or d, p): cell for d, p, cell in score_cells(scores)}
-    names = run_names(scores)
     rows = []
     for known in _published(config):
         cell = cells.get((known.dataset, known.protocol))
@@ -80,7 +79,7 @@ def against_published(scores: pd.DataFrame, config: Config) -> pd.DataFrame:
                     "dataset": dataset,
                     "run": run,
                     "method": of_run["title"].iloc[0],
-                    "weights": names[str(run)]["weights"],
+                    "weights": of_run["weights"].iloc[0],
                     "protocol": known.protocol,
                     "published_psnr": known.psnr,
                     **_agreement(of_run, known, _complete(config, dataset)),

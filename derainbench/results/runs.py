@@ -38,6 +38,12 @@ class RunVariant:
             return f"trained here on {self.spec.train.dataset}"
         return f"official, {self.spec.weights}"
 
+    def origin_on(self, dataset: str) -> str:
+        """The same for one test set: images of others lie in a folder per set."""
+        if not self.spec.counted:
+            return f"{OTHERS}, {self.spec.restored_folder(dataset)}"
+        return self.weights
+
 
 def run_variants(config: Config, *, ablations: bool = False) -> list[RunVariant]:
     """Every set of weights or of images of others, in its order: ablations, or all other runs."""

@@ -18,6 +18,7 @@ from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.report.figures.marking import marked
 from derainbench.report.figures.style import palette
 from derainbench.results.accounts import read_accounts, read_published_sizes
+from derainbench.results.runs import OTHERS, run_variants
 from derainbench.results.scores import read_scores
 
 LARGEST_AREA = 1200.0  # points^2, for the model with the most MACs
@@ -57,12 +58,25 @@ def published_points(config: Config) -> pd.DataFrame:
 def caption(config: Config) -> str:
     """What the figure shows, and what its circles mean."""
     protocol = PROTOCOLS[config.figures.protocol]
-    return (
+    text = (
         f"PSNR on the {config.figures.dataset} test images, protocol {protocol.name}: "
         f"{protocol.description}. A circle's area is proportional to the dense "
         "multiply-accumulates (MACs) of one 256x256 image, all time steps counted. Dashed circles, "
         "if any, are published numbers, of unknown protocol (points.csv of the papers in the "
         "catalogue names the sources)."
+    )
+    return text + about_images_of_others(config)
+
+
+def about_images_of_others(config: Config) -> str:
+    """A sentence on the runs of images of others in the figure; nothing without such runs."""
+    named = [e for e in run_variants(config) if not e.spec.counted and e.spec.network]
+    shown = [e.title for e in named if config.figures.dataset in e.spec.test]
+    if not shown:
+        return ""
+    return (
+        f" {OTHERS.capitalize()}, with parameters and MACs of the network as published: "
+        f"{', '.join(shown)}."
     )
 
 

@@ -49,7 +49,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
             {
                 "run": entry.run,
                 "title": entry.title,
-                "weights": entry.weights,
+                "weights": entry.origin_on(str(dataset)),
                 "dataset": dataset,
                 "images": int(rows["image"].nunique()),
                 "seeds": len(entry.spec.train.seeds) if entry.spec.train else None,
@@ -107,7 +107,7 @@ def _energies(config: Config) -> dict[str, dict[str, float]]:
     except BenchError:
         return {}
     table = table[(table["source"] == "measured") & (table["costs"] == DEFAULT_COSTS)]
-    table = table.assign(run=table["name"].str.rpartition("/")[0])
+    table = table.assign(run=table["name"].str.rsplit("/", n=1).str[0])
     options = ["scenario", "reuse", "zero_skipping"]
     means = table.groupby(["run", *options], sort=False)["mj"].mean().reset_index()
     energies: dict[str, dict[str, float]] = {}

@@ -8,7 +8,7 @@ from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.papers import Paper
 from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
-from derainbench.report.figures.pareto import published_points
+from derainbench.report.figures.pareto import about_images_of_others, published_points
 from derainbench.report.figures.style import KINDS
 from derainbench.report.paper.cells import shows
 from derainbench.results.layout import layout_of
@@ -30,6 +30,7 @@ def pareto(config: Config, paper: Paper, artefact: str) -> tuple[Path, str]:
         text += (
             " Dashed: published, of unknown protocol (points.csv of the papers in the catalogue)."
         )
+    text += about_images_of_others(config)
     return _drawn(config, "pareto"), text + shows(paper, artefact)
 
 
