@@ -10,7 +10,7 @@ import pandas as pd
 
 from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.ledger import Claim
-from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.runs import Run
 from derainbench.config.schema import Config
@@ -118,11 +118,9 @@ class Case:
         )
 
     def network_runs(self) -> list[RunVariant]:
-        """Runs of the paper's network, ablations apart: trained here, or with official weights."""
+        """Runs of the paper's network, ablations apart: with weights, or images of others."""
         return [
-            entry
-            for entry in run_variants(self.config)
-            if known_model(entry.spec.model) == self.paper.network
+            entry for entry in run_variants(self.config) if entry.spec.network == self.paper.network
         ]
 
     def speaks_for_paper(self, run: Run) -> bool:
@@ -148,12 +146,12 @@ def _known(number: float | None) -> float | None:
 def as_published(config: Config, run: Run) -> bool:
     """Whether a run is a paper's network after its training: defaults, and its unchanged recipe.
 
-    Official weights have that training behind them.
+    Official weights have that training behind them, and so have images that others restored.
 
     Raises:
         BenchError: if the run sets arguments and the structure has not been counted.
     """
-    card = model_card(run.model)
+    card = model_card(run.network)
     if run.kwargs:
         defaults = default_arguments(config)[card.name]
         if any(defaults.get(name) != value for name, value in run.kwargs.items()):

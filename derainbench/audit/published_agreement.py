@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 
 from derainbench.audit.case import as_published
-from derainbench.audit.method_comparisons import means_per_seed, run_names, score_cells
+from derainbench.audit.method_comparisons import means_per_seed, score_cells
 from derainbench.catalog import ledger, published
 from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.dataset_entries import dataset_entry
-from derainbench.catalog.model_cards import known_model
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
@@ -56,9 +55,9 @@ def against_published(scores: pd.DataFrame, config: Config) -> pd.DataFrame:
     The test is over what there is to generalise from: ``basis`` says
 
     - ``seeds``: a run trained here, one mean per seed;
-    - ``images``: official weights on a part of the published test set, one score per image (as if
-      drawn from an endless supply, so the interval is rather too wide);
-    - ``all images``: official weights on as many images as the whole test set has: nothing is
+    - ``images``: official weights, or images of others, on a part of the published test set, one
+      score per image (as if drawn from an endless supply, so the interval is rather too wide);
+    - ``all images``: the same on as many images as the whole test set has: nothing is
       left to chance, so nothing is tested and the difference alone decides.
 
     Scores of the ledgers are held against the paper's network after its training alone, under every
@@ -70,7 +69,6 @@ def against_published(scores: pd.DataFrame, config: Config) -> pd.DataFrame:
         :class:`~derainbench.statistics.equivalence.Equivalence`, and where the number is from.
     """
     cells = {(config.catalogue_name(d) or d, p): cell for d, p, cell in score_cells(scores)}
-    names = run_names(scores)
     rows = []
     for known in _published(config):
         cell = cells.get((known.dataset, known.protocol))
@@ -83,7 +81,7 @@ def against_published(scores: pd.DataFrame, config: Config) -> pd.DataFrame:
                     "dataset": dataset,
                     "run": run,
                     "method": of_run["title"].iloc[0],
-                    "weights": names[str(run)]["weights"],
+                    "weights": of_run["weights"].iloc[0],
                     "protocol": known.protocol,
                     "published_psnr": known.psnr,
                     **_agreement(of_run, known, _complete(config, dataset)),
@@ -108,7 +106,7 @@ def _published(config: Config) -> Iterator[PublishedScore]:
         full_size = {
             entry.run
             for entry in run_variants(config)
-            if known_model(entry.spec.model) == paper.network and as_published(config, entry.spec)
+            if entry.spec.network == paper.network and as_published(config, entry.spec)
         }
         for claim in paper.ledger.all():
             if claim.test != "score" or claim.dataset is None:

@@ -24,6 +24,8 @@ from derainbench.cli.options import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from derainbench.evaluation.restoration import Restorer
 
 app = typer.Typer()
@@ -107,12 +109,9 @@ def evaluate(
 ) -> None:
     """Restores and scores a split: images/, per_image.csv (every protocol), summary.json."""
     from derainbench.evaluation.full_reference import evaluate as run
-    from derainbench.evaluation.full_reference import summarise, summary_line
 
     restorer = _restorer(model, weights, assignments(kwarg, "--kwarg"), inference, quantise, device)
-    table = run(restorer, data, out, dataset)
-    for protocol, means in summarise(table).items():
-        typer.echo(summary_line(protocol, means))
+    _echo_means(run(restorer, data, out, dataset))
 
 
 @app.command()
@@ -122,10 +121,22 @@ def score(
     out: OutFile,
 ) -> None:
     """Scores images that anyone made, under every protocol."""
-    from derainbench.evaluation.full_reference import score_folders, summarise, summary_line
+    from derainbench.evaluation.full_reference import score_folders
 
-    for protocol, means in summarise(score_folders(restored, target, out)).items():
-        typer.echo(summary_line(protocol, means))
+    _echo_means(score_folders(restored, target, out))
+
+
+@app.command("evaluate-images")
+def evaluate_images(
+    restored: Annotated[Path, typer.Option(help="Folder of images that others restored.")],
+    data: Data,
+    out: Out,
+    dataset: DatasetFile = None,
+) -> None:
+    """Scores images that others restored of a split as `evaluate` does, into the same files."""
+    from derainbench.evaluation.full_reference import evaluate_images as run
+
+    _echo_means(run(restored, data, out, dataset))
 
 
 @app.command("no-reference")
@@ -143,6 +154,13 @@ def no_reference(
     for metric in METRICS:
         score, reason = found[metric.name]
         typer.echo(f"{metric.title}: " + (f"not measured: {reason}" if reason else f"{score:.4f}"))
+
+
+def _echo_means(table: pd.DataFrame) -> None:
+    from derainbench.evaluation.full_reference import summarise, summary_line
+
+    for protocol, means in summarise(table).items():
+        typer.echo(summary_line(protocol, means))
 
 
 def _restorer(

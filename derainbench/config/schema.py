@@ -16,6 +16,7 @@ from derainbench.catalog import papers
 from derainbench.catalog.dataset_entries import dataset_entry
 from derainbench.catalog.model_cards import known_model, model_card
 from derainbench.catalog.recipes import Recipe, load_recipe
+from derainbench.config.ablations import check_ablation
 from derainbench.config.datasets import (
     AnySet,
     CatalogueSet,
@@ -25,7 +26,7 @@ from derainbench.config.datasets import (
     Title,
 )
 from derainbench.config.paths import PathText
-from derainbench.config.runs import Ablation, Run, Training
+from derainbench.config.runs import Run
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import Strict, check, read_yaml
 from derainbench.foundation.suggestions import did_you_mean
@@ -97,15 +98,17 @@ class Config(Strict):
     def _references(self) -> Config:
         for name, run in self.runs.items():
             try:
-                known_model(run.model)
+                known_model(run.model) if run.model else None
             except BenchError as error:
                 raise ValueError(f"runs.{name}.model: {error}") from error
             for dataset in (*run.test, *((run.train.dataset,) if run.train else ())):
                 self._known_dataset(dataset, f"runs.{name}")
             if run.weights and not self.weights_root:
                 raise ValueError(f"runs.{name}.weights needs weights_root: the folder of weights")
+            for dataset in () if run.counted else run.test:
+                self._check_restored(name, run.restored_folder(dataset))
             if run.ablation:
-                self._check_ablation(name, run, run.ablation)
+                check_ablation(self.runs, name, run.ablation)
         self._check_names()
         self._known_dataset(self.figures.dataset, "figures.dataset")
         if not self.paired(self.figures.dataset):
@@ -132,28 +135,10 @@ class Config(Strict):
             except BenchError as error:
                 raise ValueError(f"crosscheck: {error}") from error
 
-    def _check_ablation(self, name: str, run: Run, ablation: Ablation) -> None:
-        where = f"runs.{name}.ablation.of"
-        base = self.runs.get(ablation.of)
-        if base is None or base.ablation:
-            others = [n for n, r in self.runs.items() if not r.ablation]
+    def _check_restored(self, name: str, folder: str) -> None:
+        if self.data_root is None and not Path(folder).is_absolute():
             raise ValueError(
-                f"{where}: '{ablation.of}' is no run that can be compared with"
-                f"{did_you_mean(ablation.of, others)}"
-            )
-        same = known_model(base.model) == known_model(run.model)
-        if not (same and _without_seeds(base.train) == _without_seeds(run.train)):
-            raise ValueError(
-                f"{where}: {name} and {ablation.of} differ in model, data set or recipe, so "
-                "their difference would not be due to the change alone"
-            )
-        model = known_model(run.model)
-        known = papers.ablated_parts(model)
-        if ablation.part not in known:
-            hint = did_you_mean(ablation.part, known) if known else ""
-            raise ValueError(
-                f"runs.{name}.ablation.part: no ablation table of a paper on {model} has the part "
-                f"'{ablation.part}'{hint}"
+                f"runs.{name}.images: '{folder}' needs data_root, or must be an absolute path"
             )
 
     def _check_dataset(self, name: str, dataset: AnySet) -> None:
@@ -217,6 +202,10 @@ class Config(Strict):
         single = self.datasets[name].kind == "folder" and (Path(folder) / "input").is_dir()
         return folder if single else f"{folder}/{split}"
 
+    def restored_folder(self, run: str, dataset: str) -> str:
+        """Folder of the images that others restored of a run's test set."""
+        return str(Path(self.data_root or "") / self.runs[run].restored_folder(dataset))
+
     def catalogue_name(self, name: str) -> str | None:
         """The set of the catalogue that a set must be, if any."""
         match dataset := self.datasets[name]:
@@ -252,7 +241,7 @@ class Config(Strict):
     def trained_arguments(self, model: str) -> dict[str, Any]:
         """Constructor arguments of the first run that trains a model; none for the full size."""
         for run in self.runs.values():
-            if run.train and not run.ablation and known_model(run.model) == model:
+            if run.train and not run.ablation and run.network == model:
                 return run.kwargs
         return {}
 
@@ -272,13 +261,9 @@ class Config(Strict):
         """Every (run, variant, first paired test set) of a model that computes with spikes."""
         for name, run in self.runs.items():
             paired = [dataset for dataset in run.test if self.paired(dataset)]
-            if model_card(run.model).spiking and paired and not run.ablation:
+            if run.counted and model_card(run.network).spiking and paired and not run.ablation:
                 for variant in run.variants():
                     yield name, variant, paired[0]
-
-
-def _without_seeds(train: Training | None) -> dict[str, Any] | None:
-    return train.model_dump(exclude={"seeds", "monitor"}) if train else None
 
 
 def parse(values: Mapping[str, Any], source: str) -> Config:

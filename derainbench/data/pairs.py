@@ -107,7 +107,7 @@ def read_split(folder: str | Path, *, need_target: bool = True) -> Split:
     if not (folder / "target").is_dir():
         if need_target:
             raise BenchError(f"{folder}: has no target/ folder, so nothing to compare with")
-        _by_key(inputs)  # two files of one stem would be restored into one
+        files_by_key(inputs)  # two files of one stem would be restored into one
         return Split(folder, tuple(Pair(p.name, p, None) for p in inputs))
     return Split(folder, match_pairs(inputs, image_files(folder / "target")))
 
@@ -127,18 +127,27 @@ def match_pairs(inputs: list[Path], targets: list[Path]) -> tuple[Pair, ...]:
             "NNN_1 with NNN)"
         )
     for pair in pairs:
-        first, second = image_header(pair.input), image_header(pair.clean)
-        if first.size != second.size:
-            raise BenchError(
-                f"{pair.input} is {first.size[0]}x{first.size[1]} but {pair.target} is "
-                f"{second.size[0]}x{second.size[1]}: a pair must have one size"
-            )
-        if first.profile != second.profile:
-            raise BenchError(
-                f"{pair.input} has the colour profile '{first.profile}' but {pair.target} "
-                f"'{second.profile}': convert both to one"
-            )
+        check_alike(pair.input, pair.clean)
     return tuple(pairs)
+
+
+def check_alike(file: Path, other: Path) -> None:
+    """Sees that two images can be compared pixel by pixel, from their headers.
+
+    Raises:
+        BenchError: if their sizes or colour profiles differ.
+    """
+    first, second = image_header(file), image_header(other)
+    if first.size != second.size:
+        raise BenchError(
+            f"{file} is {first.size[0]}x{first.size[1]} but {other} is "
+            f"{second.size[0]}x{second.size[1]}: a pair must have one size"
+        )
+    if first.profile != second.profile:
+        raise BenchError(
+            f"{file} has the colour profile '{first.profile}' but {other} "
+            f"'{second.profile}': convert both to one"
+        )
 
 
 def pair_up(inputs: list[Path], targets: list[Path]) -> tuple[list[Pair], list[Path]]:
@@ -147,7 +156,7 @@ def pair_up(inputs: list[Path], targets: list[Path]) -> tuple[list[Pair], list[P
     Raises:
         BenchError: naming two files that stand for one image.
     """
-    by_key, inputs_by_key = _by_key(targets), _by_key(inputs)
+    by_key, inputs_by_key = files_by_key(targets), files_by_key(inputs)
     pairs, lonely, used = [], [], set()
     for key, file in inputs_by_key.items():
         whose = key if key in by_key else _numbered(key)
@@ -164,7 +173,12 @@ def _numbered(key: str) -> str:
     return re.sub(r"_\d+$", "", key)
 
 
-def _by_key(files: list[Path]) -> dict[str, Path]:
+def files_by_key(files: list[Path]) -> dict[str, Path]:
+    """Files by :func:`pairing_key`.
+
+    Raises:
+        BenchError: naming two files that stand for one image.
+    """
     stems = {file.stem: file for file in files}
     by_key: dict[str, Path] = {}
     for file in files:

@@ -15,7 +15,7 @@ from derainbench.energy.unseen import time_steps
 from derainbench.energy.work import Work, network_work
 from derainbench.results.accounts import read_account, read_layers
 from derainbench.results.layout import layout_of
-from derainbench.results.runs import run_variants
+from derainbench.results.runs import counted_variants
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def measured_accounts(config: Config) -> list[Account]:
         BenchError: if one is missing.
     """
     accounts = []
-    for entry in run_variants(config):
+    for entry in counted_variants(config):
         facts, layers, others = read_account(layout_of(config).account(entry.run, entry.variant))
         accounts.append(
             _account_of_counts(

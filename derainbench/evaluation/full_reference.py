@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from derainbench.data.images import image_files, read_rgb, write_png
-from derainbench.data.pairs import dataset_digests, match_pairs, read_split
+from derainbench.data.pairs import Split, dataset_digests, match_pairs, read_split
+from derainbench.data.restored import match_restored
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import sha256, write_json, write_text
@@ -20,6 +22,8 @@ from derainbench.metrics.infinite import counted, finite, infinite_images
 
 if TYPE_CHECKING:  # images that others made are scored without torch
     from derainbench.evaluation.restoration import Restorer
+
+OTHERS = "images of others"  # in place of a model's name
 
 
 def evaluate(
@@ -44,12 +48,71 @@ def evaluate(
     """
     split = read_split(split_folder, need_target=False)
     inputs = dataset_digests(split, dataset)
+    return _score_split(
+        split,
+        lambda _, rainy: restorer(rainy),
+        out,
+        restorer.settings,
+        inputs | {"weights": sha256(restorer.weights)},
+        device=str(restorer.device),
+    )
+
+
+def evaluate_images(
+    restored: Path, split_folder: Path, out: Path, dataset: Path | None = None
+) -> pd.DataFrame:
+    """Scores images that others restored of a split, as :func:`evaluate` scores its own.
+
+    Writes the same files; ``images/`` holds the same pixels as PNG, called as the rainy images. The
+    provenance record has the digest of every image of theirs.
+
+    Args:
+        restored: folder of their images; see :func:`~derainbench.data.restored.match_restored`.
+        split_folder: folder with ``input`` and maybe ``target``.
+        out: folder to write to.
+        dataset: ``dataset.json`` of the verified set, for the record.
+
+    Returns:
+        The rows of ``per_image.csv``; none without ground truth.
+
+    Raises:
+        BenchError: for unusable images, or such that are missing, too many, or of another size.
+    """
+    split = read_split(split_folder, need_target=False)
+    files = match_restored(restored, split)
+    inputs = dataset_digests(split, dataset)
+    return _score_split(
+        split,
+        lambda name, _: read_rgb(files[name]),
+        out,
+        {"model": OTHERS},
+        inputs | {f"restored {file.name}": sha256(file) for file in files.values()},
+    )
+
+
+def _score_split(
+    split: Split,
+    restore: Callable[[str, np.ndarray], np.ndarray],
+    out: Path,
+    settings: dict[str, Any],
+    inputs: dict[str, str],
+    device: str | None = None,
+) -> pd.DataFrame:
+    """Writes what :func:`evaluate` writes.
+
+    Args:
+        split: the images.
+        restore: from a rainy image's name and pixels, uint8 [H,W,3], to the restored pixels.
+        out: folder to write to.
+        settings: of the restoration, ``model`` among them, for summary and record.
+        inputs, device: for the record.
+    """
     rows: list[dict[str, Any]] = []
     with staged_folder(out, ("images", "per_image.csv", "summary.json")) as stage:
-        with Reporter(f"evaluate {restorer.settings['model']}", len(split.pairs)) as reporter:
+        with Reporter(f"evaluate {settings['model']}", len(split.pairs)) as reporter:
             for pair in split.pairs:
                 rainy = read_rgb(pair.input)
-                restored = restorer(rainy)
+                restored = restore(pair.name, rainy)
                 write_png(stage / "images" / f"{Path(pair.name).stem}.png", restored)
                 if pair.target:
                     of_image = score_rows(pair.name, restored, read_rgb(pair.target), rainy)
@@ -59,13 +122,10 @@ def evaluate(
                 else:
                     reporter.advance(pair.name)
         table = write_scores(rows, stage / "per_image.csv")
-        facts = {**restorer.settings, "images": len(split.pairs)}
+        facts = {**settings, "images": len(split.pairs)}
         write_json(stage / "summary.json", {**facts, "protocols": summarise(table)})
         provenance.write_record(
-            stage / "per_image.csv",
-            settings=restorer.settings,
-            inputs=inputs | {"weights": sha256(restorer.weights)},
-            device=str(restorer.device),
+            stage / "per_image.csv", settings=settings, inputs=inputs, device=device
         )
     return table
 

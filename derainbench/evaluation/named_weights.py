@@ -15,7 +15,7 @@ from derainbench.foundation.suggestions import did_you_mean
 from derainbench.models.weights import model_named_by
 from derainbench.models.weights_download import official_file
 from derainbench.results.layout import layout_of
-from derainbench.results.runs import RunVariant, run_variants
+from derainbench.results.runs import RunVariant, counted_variants
 
 DEFAULT_RESULTS = "smoke"  # what a fresh clone makes
 
@@ -95,13 +95,13 @@ def _runs() -> list[NamedWeights]:
             config = load(file)
         except BenchError:
             continue  # of another version, or damaged: not what is asked about
-        for entry in run_variants(config):
+        for entry in counted_variants(config):
             weights = _file_of(config, entry)
             if weights.is_file():
                 whole = f"{entry.run}/{entry.variant}"
                 names = (entry.run, whole, f"{config.name}/{entry.run}", f"{config.name}/{whole}")
                 kwargs = {} if entry.spec.train else entry.spec.kwargs
-                model = known_model(entry.spec.model)
+                model = entry.spec.network
                 found.append(NamedWeights(weights, model, kwargs, frozenset(names)))
     return found
 

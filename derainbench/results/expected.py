@@ -6,7 +6,6 @@ a rule whose output is missing fails.
 
 from __future__ import annotations
 
-from derainbench.catalog.model_cards import known_model
 from derainbench.catalog.papers import FIGURE_KINDS, TABLE_KINDS, Paper
 from derainbench.config.schema import Config
 
@@ -58,9 +57,7 @@ def paper_tables(paper: Paper) -> list[str]:
 def paper_figures(config: Config, paper: Paper) -> list[str]:
     """Names of a paper's figures that a configuration has something for."""
     without = set()
-    if not any(
-        known_model(config.runs[run].model) == paper.network for run in spiking_runs(config)
-    ):
+    if not any(config.runs[run].network == paper.network for run in spiking_runs(config)):
         without.add("patch")
     if not config.real_rain():
         without.add("photographs")

@@ -1,4 +1,4 @@
-"""The runs of a configuration: sets of weights, and the ANN counterpart of a spiking one."""
+"""The runs of a configuration, one by one, and the ANN counterpart of a spiking one."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.model_cards import model_card
 from derainbench.config.runs import Run
 from derainbench.config.schema import Config
 from derainbench.results.reading import read_json
 
+# What tables say of images that were not restored here, in place of weights.
+OTHERS = "restored images of others"
+
 
 @dataclass(frozen=True)
 class RunVariant:
-    """One set of weights: a run with a seed, or with official weights."""
+    """One set of weights: a run with a seed, or with official weights; or images of others."""
 
     run: str
     variant: str
@@ -27,20 +30,34 @@ class RunVariant:
 
     @property
     def weights(self) -> str:
-        """Where the weights come from, in a few words."""
+        """Where the weights, or the images of others, come from, in a few words."""
+        if not self.spec.counted:
+            folders = dict.fromkeys(self.spec.restored_folder(d) for d in self.spec.test)
+            return f"{OTHERS}, {', '.join(folders)}"
         if self.spec.train:
             return f"trained here on {self.spec.train.dataset}"
         return f"official, {self.spec.weights}"
 
+    def origin_on(self, dataset: str) -> str:
+        """The same for one test set: images of others lie in a folder per set."""
+        if not self.spec.counted:
+            return f"{OTHERS}, {self.spec.restored_folder(dataset)}"
+        return self.weights
+
 
 def run_variants(config: Config, *, ablations: bool = False) -> list[RunVariant]:
-    """Every set of weights of a configuration, in its order: ablations, or all others."""
+    """Every set of weights or of images of others, in its order: ablations, or all other runs."""
     return [
         RunVariant(n, v, run)
         for n, run in config.runs.items()
         for v in run.variants()
         if (run.ablation is not None) == ablations
     ]
+
+
+def counted_variants(config: Config, *, ablations: bool = False) -> list[RunVariant]:
+    """Those of :func:`run_variants` with a network whose operations can be counted."""
+    return [e for e in run_variants(config, ablations=ablations) if e.spec.counted]
 
 
 def default_arguments(config: Config) -> dict[str, dict[str, Any]]:
@@ -60,11 +77,11 @@ def counterpart_run(config: Config, run: RunVariant) -> RunVariant | None:
     Raises:
         BenchError: if the structure has not been counted.
     """
-    spiking = known_model(run.spec.model)
+    spiking = run.spec.network
     candidates = [
         entry
-        for entry in run_variants(config)
-        if model_card(entry.spec.model).counterpart_of == spiking
+        for entry in counted_variants(config)
+        if model_card(entry.spec.network).counterpart_of == spiking
         and entry.spec.test[0] == run.spec.test[0]
     ]
     if not candidates:
@@ -73,7 +90,7 @@ def counterpart_run(config: Config, run: RunVariant) -> RunVariant | None:
     own = defaults[spiking] | run.spec.kwargs
     found = []
     for entry in candidates:
-        theirs = defaults[known_model(entry.spec.model)] | entry.spec.kwargs
+        theirs = defaults[entry.spec.network] | entry.spec.kwargs
         both = (run.spec.kwargs | entry.spec.kwargs).keys() & own.keys() & theirs.keys()
         if all(own[k] == theirs[k] for k in both):
             found.append(entry)

@@ -34,7 +34,7 @@ def read_scores(config: Config, *, ablations: bool = False) -> pd.DataFrame:
                     run=entry.run,
                     variant=entry.variant,
                     title=entry.title,
-                    weights=entry.weights,
+                    weights=entry.origin_on(dataset),
                     dataset=dataset,
                 )
             )

@@ -57,13 +57,16 @@ def one_of(names):
 
 VARIANTS = [(run, variant) for run in CONFIG.runs for variant in CONFIG.runs[run].variants()]
 
+# Those with weights, whose operations can be counted: all but images that others restored.
+COUNTED = [(run, variant) for run, variant in VARIANTS if CONFIG.runs[run].counted]
+
 # Runs of spiking models, and the data set on which their spikes are looked at.
 SPIKING = {run: dataset for run, _, dataset in CONFIG.spiking()}
 
 # Runs of spiking models and their counterparts, which spikingjelly's estimators are asked about.
 ESTIMATED = [
     run
-    for run in CONFIG.runs
+    for run in dict(COUNTED)
     if not CONFIG.runs[run].ablation
     and (
         model_card(CONFIG.runs[run].model).spiking
@@ -98,6 +101,11 @@ def images_of(dataset, *splits):
     wanted = splits or ("train", "val", "test")
     folders = dict.fromkeys(Path(CONFIG.split_folder(dataset, split)) for split in wanted)
     return IMAGES.of(*folders)
+
+
+def restored_images(run, dataset):
+    """A digest of the images of others that a run consists of."""
+    return IMAGES.of(Path(CONFIG.restored_folder(run, dataset)))
 
 
 def tested_images():
@@ -194,6 +202,7 @@ wildcard_constraints:
 onstart:
     # Arguments that a model does not take: better now than after an hour of training.
     try:
+        checks.check_restored_images(CONFIG)
         checks.check_models(CONFIG)
     except BenchError as error:
         raise WorkflowError(str(error)) from None

@@ -106,7 +106,7 @@ rule energy:
 rule scenarios:
     input:
         rules.structure.output,
-        [FILES.account_summary(run, variant) for run, variant in VARIANTS],
+        [FILES.account_summary(run, variant) for run, variant in COUNTED],
         config=FILES.config,
     output:
         energy=FILES.scenarios / "energy.csv",
@@ -182,7 +182,7 @@ rule estimators:
 
 rule all_estimators:
     input:
-        [FILES.estimators(run, variant) for run, variant in VARIANTS if run in ESTIMATED],
+        [FILES.estimators(run, variant) for run, variant in COUNTED if run in ESTIMATED],
 
 
 # Spike rates at rain and at clean pixels, on the first paired test set of a spiking run.
@@ -254,4 +254,4 @@ rule joules:
 
 rule all_joules:
     input:
-        [FILES.joules(run, variant) for run, variant in VARIANTS],
+        [FILES.joules(run, variant) for run, variant in COUNTED],

@@ -1,3 +1,7 @@
+# Restored images and their scores, with ground truth and without.
+from derainbench.config.runs import IMAGES as OF_OTHERS  # the variant's name
+
+
 # Restored images and their scores under every protocol.
 rule evaluate:
     input:
@@ -28,6 +32,36 @@ rule evaluate:
         "python -m derainbench evaluate --model {params.model} --weights {input.weights:q}"
         " --data {params.folder:q} {params.arguments} --device {params.device}"
         ' --out "$(dirname {output.scores:q})" > {log:q} 2>&1'
+
+
+# The same scores of images that others restored, and a copy of these images.
+rule evaluate_images:
+    input:
+        lambda w: acquired(w.dataset),
+    output:
+        scores=FILES.per_image("{run}", OF_OTHERS, "{dataset}"),
+        summary=FILES.scores("{run}", OF_OTHERS, "{dataset}") / "summary.json",
+        images=directory(FILES.scores("{run}", OF_OTHERS, "{dataset}") / "images"),
+    log:
+        f"{RESULTS}/logs/evaluate_images/{{run}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate_images/{{run}}/{{dataset}}.tsv"
+    wildcard_constraints:
+        run=one_of([run for run, variant in VARIANTS if variant == OF_OTHERS]),
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads.infer
+    resources:
+        mem_mb=4000,
+    params:
+        code=code("evaluate-images"),
+        test_images=lambda w: images_of(w.dataset, "test"),
+        restored_images=lambda w: restored_images(w.run, w.dataset),
+        folder=lambda w: CONFIG.split_folder(w.dataset, "test"),
+        restored=lambda w: CONFIG.restored_folder(w.run, w.dataset),
+    shell:
+        "python -m derainbench evaluate-images --restored {params.restored:q}"
+        ' --data {params.folder:q} --out "$(dirname {output.scores:q})" > {log:q} 2>&1'
 
 
 # Scores without ground truth: of restored photographs, and of the rainy ones themselves.

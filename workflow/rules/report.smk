@@ -1,6 +1,8 @@
 # Tables, figures and the page, from files alone.
 SCORES = [FILES.per_image(r, v, d) for r, v, d in CONFIG.evaluations()]
-COUNTS = [FILES.account_summary(run, variant) for run, variant in VARIANTS]
+COUNTS = [FILES.account_summary(run, variant) for run, variant in COUNTED]
+# The size of the networks that restored the images of others.
+SIZES = [FILES.models] if any(r.network and not r.counted for r in CONFIG.runs.values()) else []
 RATED = [FILES.no_reference_input(dataset) for dataset in CONFIG.real_rain()]
 RATED += [FILES.no_reference(r, v, d) for r, v, d in CONFIG.evaluations() if not CONFIG.paired(d)]
 SPIKES = [FILES.spikes_answer(r, v) for r, v, _ in CONFIG.spiking()]
@@ -100,6 +102,7 @@ rule figures:
     input:
         SCORES,
         COUNTS,
+        SIZES,
         config=rules.record_config.output,
     output:
         report(

@@ -12,7 +12,6 @@ import pandas as pd
 
 from derainbench.audit.case import Case, Verdict
 from derainbench.catalog.costs import DEFAULT_COSTS
-from derainbench.catalog.model_cards import known_model
 from derainbench.catalog.scenarios import scenarios
 from derainbench.catalog.verdicts import Outcome
 from derainbench.statistics.effects import spread
@@ -162,9 +161,7 @@ def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[V
         .where(rows["baseline"].str.contains("/"), rows["baseline"])
     )
     counterparts = {
-        name
-        for name, run in case.config.runs.items()
-        if known_model(run.model) == case.paper.counterpart
+        name for name, run in case.config.runs.items() if run.network == case.paper.counterpart
     } | {case.paper.counterpart}
     at_rate = (
         f"at the measured firing rate of {rows['firing_rate'].mean():.3f}, under {DEFAULT_COSTS}"

@@ -13,12 +13,12 @@ import pandas as pd
 from derainbench.audit.case import Case, Missing, Verdict, as_published
 from derainbench.audit.method_comparisons import LUMA
 from derainbench.audit.selection import selection
-from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.runs import Training
 from derainbench.foundation.errors import BenchError
 from derainbench.metrics.infinite import finite, infinite_note
-from derainbench.results.runs import RunVariant, run_variants
+from derainbench.results.runs import OTHERS, RunVariant, run_variants
 from derainbench.results.scores import read_scores
 from derainbench.statistics.bootstrap import LEVEL, mean_interval
 from derainbench.statistics.effects import spread
@@ -37,11 +37,12 @@ def score(case: Case) -> Iterator[Verdict]:
         if means.empty:
             continue
         tested, over_seeds = True, spread(means.tolist())
-        reading = f"{entry.title} ({run}) on {case.dataset}"
+        reading = f"{_called(entry)} ({run}) on {case.dataset}"
         if not over_seeds.n:
             yield case.verdict(Outcome.UNDECIDED, NO_MEAN, reading=reading)
             continue
-        weights = _seeds(len(means)) if entry.spec.train else "official weights"
+        weights = "official weights" if entry.spec.counted else OTHERS
+        weights = _seeds(len(means)) if entry.spec.train else weights
         note = infinite_note(scores[scores["run"] == run])
         yield case.verdict(
             Outcome.REPRODUCED if case.claim.within(over_seeds.mean) else Outcome.DEVIATES,
@@ -56,6 +57,11 @@ def score(case: Case) -> Iterator[Verdict]:
         raise Missing(
             f"no run of the paper's network under its training is tested on {case.dataset}"
         )
+
+
+def _called(entry: RunVariant) -> str:
+    """A run's title; no reading passes off what others restored as this benchmark's own."""
+    return entry.title if entry.spec.counted else f"{entry.title}, {OTHERS}"
 
 
 def _seeds(number: int) -> str:
@@ -131,7 +137,7 @@ def _baselines(case: Case, training: Training) -> dict[str, str]:
         entry.run: entry.title
         for entry in run_variants(case.config)
         if (other := entry.spec.train)
-        and not model_card(entry.spec.model).spiking
+        and not model_card(entry.spec.network).spiking
         and other.dataset == training.dataset
         and (other.recipe != training.recipe or other.set == training.set)
     }
@@ -142,7 +148,7 @@ def ablation(case: Case) -> Iterator[Verdict]:
     without = case.claim.without or {}
     compared = False
     for run, spec in case.config.runs.items():
-        if not spec.ablation or known_model(spec.model) != case.paper.network:
+        if not spec.ablation or spec.network != case.paper.network:
             continue
         base = case.config.runs[spec.ablation.of]
         if spec.kwargs != base.kwargs | without:
@@ -214,7 +220,7 @@ def gap(case: Case) -> Iterator[Verdict]:
             yield case.verdict(
                 outcome,
                 reason,
-                reading=f"{way}: {entry.title}",
+                reading=f"{way}: {_called(entry)}",
                 measured=moved,
                 evidence=(evidence,),
             )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.catalog.costs import DEFAULT_COSTS
-from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.model_cards import model_card
 from derainbench.config.schema import Config
 from derainbench.energy.blocks import energy_by_block
 from derainbench.energy.records import TABLE_SIZE
@@ -109,7 +109,7 @@ def _measured_rates(config: Config, paper: AuditedPaper) -> dict[str, float]:
     """Firing rates of the first variant of every run of a paper's network, by title."""
     rates = {}
     for entry in spiking_variants(config):
-        if known_model(entry.spec.model) == paper.network:
+        if entry.spec.network == paper.network:
             account, _, _ = read_account(layout_of(config).account(entry.run, entry.variant))
             rates[entry.title] = account["mean"]["firing_rate"]
     return rates

@@ -19,22 +19,29 @@ from derainbench.metrics.infinite import finite, infinite_note
 from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.report.figures.marking import marked
 from derainbench.report.figures.style import palette
-from derainbench.results.accounts import read_accounts
+from derainbench.results.accounts import read_accounts, read_published_sizes
+from derainbench.results.runs import OTHERS, run_variants
 from derainbench.results.scores import read_scores
 
 LARGEST_AREA = 1200.0  # points^2, for the model with the most MACs
 UNKNOWN_AREA = 60.0  # points^2, where MACs are not known
 ITERATIONS = 300  # of placing names; a limit in seconds would draw differently on a busy machine
 
+NOTHING = "no run on this set names its network"
+
 
 def pareto_points(config: Config) -> pd.DataFrame:
     """Title, parameters, GMACs and PSNR of every run tested on the figure's data set.
 
-    A run that restored every image perfectly has no mean PSNR, and no point.
+    A run that restored every image perfectly has no mean PSNR, and no point. Images of others stand
+    there with the full size of the network that the run names, if it does.
     """
     chosen = finite(_chosen(config))
     psnr = chosen.groupby(["run", "title"], sort=False)["psnr"].mean().dropna().reset_index()
     counts = read_accounts(config).drop_duplicates("run")[["run", "parameters", "gmacs_256"]]
+    sizes = read_published_sizes(config)
+    if not sizes.empty:
+        counts = sizes if counts.empty else pd.concat([counts, sizes], ignore_index=True)
     return psnr.merge(counts, on="run").assign(published=False)
 
 
@@ -61,12 +68,25 @@ def caption(config: Config) -> str:
         note = infinite_note(_chosen(config))
     except BenchError:  # the page has captions of figures that are still to be drawn
         note = ""
-    return (
+    text = (
         f"PSNR on the {config.figures.dataset} test images, protocol {protocol.name}: "
         f"{protocol.description}. A circle's area is proportional to the dense "
         "multiply-accumulates (MACs) of one 256x256 image, all time steps counted. Dashed circles, "
         "if any, are published numbers, of unknown protocol (points.csv of the papers in the "
         f"catalogue names the sources).{note}"
+    )
+    return text + about_images_of_others(config)
+
+
+def about_images_of_others(config: Config) -> str:
+    """A sentence on the runs of images of others in the figure; nothing without such runs."""
+    named = [e for e in run_variants(config) if not e.spec.counted and e.spec.network]
+    shown = [e.title for e in named if config.figures.dataset in e.spec.test]
+    if not shown:
+        return ""
+    return (
+        f" {OTHERS.capitalize()}, with parameters and MACs of the network as published: "
+        f"{', '.join(shown)}."
     )
 
 
@@ -78,14 +98,16 @@ def pareto(config: Config) -> Figure:
     measured, published = pareto_points(config), published_points(config)
     points = pd.concat([measured, published], ignore_index=True)
     images = _chosen(config)["image"].nunique()
-    if points.empty:
-        figure, axes = plt.subplots(figsize=(5.6, 3.9))
-        axes.set_axis_off()
-        axes.text(0.5, 0.5, "no run has a finite mean PSNR", ha="center", va="center")
-        return figure
     per_gmac = LARGEST_AREA / points["gmacs_256"].max()
     # Every name beyond six wants room of its own.
     figure, axes = plt.subplots(figsize=(5.6, 3.9 + 0.25 * max(0, len(points) - 6)))
+    axes.set_ylabel(f"PSNR (dB), protocol {config.figures.protocol}")
+    axes.set_xlabel("Parameters (log scale)")
+    title = f"{config.figures.dataset} test, {images} images"
+    axes.set_title(marked(config, title), loc="left")
+    if points.empty:
+        axes.text(0.5, 0.5, NOTHING, ha="center", va="center", transform=axes.transAxes)
+        return figure
     axes.set_xscale("log")
     points["area"] = (points["gmacs_256"] * per_gmac).fillna(UNKNOWN_AREA)
     colours = iter(palette(len(measured)))
@@ -108,10 +130,6 @@ def pareto(config: Config) -> Figure:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1e4 else (1,)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("Parameters (log scale)")
-    axes.set_ylabel(f"PSNR (dB), protocol {config.figures.protocol}")
-    title = f"{config.figures.dataset} test, {images} images"
-    axes.set_title(marked(config, title), loc="left")
     _area_legend(axes, points["gmacs_256"].max(), per_gmac, dashed=not published.empty)
     return figure
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from derainbench.catalog.model_cards import known_model
 from derainbench.catalog.papers import called, read_paper
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
@@ -82,7 +81,7 @@ def _as_in_papers(config: Config, entry: RunVariant) -> str:
     figures = [
         f"{called(name)} of {paper.method}'s paper"
         for paper in map(read_paper, config.paper_names)
-        if paper.network == known_model(entry.spec.model)
+        if paper.network == entry.spec.network
         for name in paper.artefacts_of_kind("patch")
     ]
     return f" ({', '.join(figures)})" if figures else ""

@@ -58,13 +58,17 @@ def scored(config: Config) -> tuple[Config, list[Path]]:
 
 
 def counted(config: Config) -> tuple[Config, list[Path]]:
-    """A configuration without the runs whose operations were not counted; the missing files."""
+    """A configuration of the runs whose operations were counted; the missing files.
+
+    Of images of others no operation can be counted, so nothing of them is missing.
+    """
 
     def accounts(entry: RunVariant) -> dict[str, Path]:
         file = layout_of(config).account_summary(entry.run, entry.variant)
         return dict.fromkeys(entry.spec.test, file)
 
-    return _having(config, accounts)
+    networks = {name: run for name, run in config.runs.items() if run.counted}
+    return _having(config.model_copy(update={"runs": networks}), accounts)
 
 
 def score_file(config: Config, entry: RunVariant, dataset: str) -> Path:

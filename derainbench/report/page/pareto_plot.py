@@ -12,7 +12,7 @@ from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
 from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.page.plot_data import option_key, plain, scenario_texts
-from derainbench.results.accounts import read_accounts
+from derainbench.results.accounts import read_accounts, read_published_sizes
 from derainbench.results.runs import run_variants
 from derainbench.results.scenarios import read_scenarios
 from derainbench.results.scores import read_scores
@@ -37,7 +37,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
         raise BenchError(f"{scored.results}/scores: missing; run `derainbench evaluate` first")
     accounts = read_accounts(counted)
     counts = {row["run"]: row for row in reversed(records(accounts))}  # the first variant's
-    energies = _energies(counted)
+    energies, sizes = _energies(counted), _published_sizes(scored)
     spiking = {run for run, _, _ in scored.spiking()}
     entries = {entry.run: entry for entry in run_variants(scored)}
     points = []
@@ -45,17 +45,18 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
         entry = entries[str(run)]
         means = finite(rows).groupby(["protocol", "variant"])[["psnr", "ssim"]].mean()
         count = counts.get(entry.run, {})
+        size = count or sizes.get(entry.run, {})
         points.append(
             {
                 "run": entry.run,
                 "title": entry.title,
-                "weights": entry.weights,
+                "weights": entry.origin_on(str(dataset)),
                 "dataset": dataset,
                 "images": int(rows["image"].nunique()),
                 "seeds": len(entry.spec.train.seeds) if entry.spec.train else None,
                 "spiking": entry.run in spiking,
-                "parameters": count.get("parameters"),
-                "gmacs": count.get("gmacs_256"),
+                "parameters": size.get("parameters"),
+                "gmacs": size.get("gmacs_256"),
                 "energy": energies.get(entry.run, {}),
                 "counted_on": f"{count['images']} crops of {count['counted_size']}, "
                 f"{count['dataset']}"
@@ -91,6 +92,15 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
     )
 
 
+def _published_sizes(config: Config) -> dict[str, dict[str, float]]:
+    """Full size of the networks that restored the images of others, by run, where it is known."""
+    try:
+        sizes = read_published_sizes(config)
+    except BenchError:
+        return {}
+    return {row["run"]: row for row in records(sizes)}
+
+
 def _energies(config: Config) -> dict[str, dict[str, float]]:
     """Measured energy of every run, mJ, mean over images and seeds; empty if nothing was priced."""
     try:
@@ -98,7 +108,7 @@ def _energies(config: Config) -> dict[str, dict[str, float]]:
     except BenchError:
         return {}
     table = table[(table["source"] == "measured") & (table["costs"] == DEFAULT_COSTS)]
-    table = table.assign(run=table["name"].str.rpartition("/")[0])
+    table = table.assign(run=table["name"].str.rsplit("/", n=1).str[0])
     options = ["scenario", "reuse", "zero_skipping"]
     means = table.groupby(["run", *options], sort=False)["mj"].mean().reset_index()
     energies: dict[str, dict[str, float]] = {}

@@ -99,7 +99,8 @@ class Page:
         config = self.counted if name in COUNTS else self.scored
         if name in SCORES | COUNTS and not any_paired_run(config):
             lost = self.uncounted if name in COUNTS else self.unscored
-            return Part(name, None, "; ".join(lost), None)
+            if lost or name in SCORES:  # without a network to count there is nothing to lose
+                return Part(name, None, "; ".join(lost), None)
         if name in REAL_RAIN and self.config.real_rain() and not config.real_rain():
             lost = [line for line in self.unscored if line.startswith("missing: rated/")]
             return Part(name, None, "; ".join(lost), None)

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from derainbench.catalog.audited_papers import AuditedPaper
-from derainbench.catalog.model_cards import known_model
 from derainbench.config.runs import Ablation
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty
@@ -122,9 +121,7 @@ def _rows(config: Config, paper: AuditedPaper, artefact: str) -> Iterator[dict[s
     varied: dict[str, Ablation] = {
         run: spec.ablation
         for run, spec in config.runs.items()
-        if spec.ablation
-        and spec.ablation.part in parts
-        and known_model(spec.model) == paper.network
+        if spec.ablation and spec.ablation.part in parts and spec.network == paper.network
     }
     if not varied:
         return

@@ -10,7 +10,6 @@ import pandas as pd
 
 from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
-from derainbench.catalog.model_cards import known_model
 from derainbench.catalog.scenarios import scenarios
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
@@ -142,7 +141,7 @@ def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
         row |= {f"{prefix}_{what}": mj for what, mj in priced[entry.run].items() if what != "run"}
         row["published_reason"] = UNRELATED
         row["counted_reason"] = ""
-        if known_model(entry.spec.model) == printed.paper.network:
+        if entry.spec.network == printed.paper.network:
             row |= _saving(config, entry, printed)
         yield row
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.papers import Paper
 from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
-from derainbench.report.figures.pareto import published_points
+from derainbench.report.figures.pareto import about_images_of_others, published_points
 from derainbench.report.figures.style import KINDS
 from derainbench.report.paper.cells import shows
 from derainbench.results.layout import layout_of
@@ -30,6 +30,7 @@ def pareto(config: Config, paper: Paper, artefact: str) -> tuple[Path, str]:
         text += (
             " Dashed: published, of unknown protocol (points.csv of the papers in the catalogue)."
         )
+    text += about_images_of_others(config)
     return _drawn(config, "pareto"), text + shows(paper, artefact)
 
 
@@ -42,7 +43,7 @@ def patch(config: Config, paper: Paper, artefact: str) -> tuple[Path, str]:
     of_network = [
         (run, variant, dataset)
         for run, variant, dataset in config.spiking()
-        if known_model(config.runs[run].model) == paper.network
+        if config.runs[run].network == paper.network
     ]
     if not of_network:
         title = model_card(paper.network).title

@@ -7,7 +7,7 @@ import pandas as pd
 from derainbench.catalog import published
 from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.ledger import Claim
-from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.model_cards import model_card
 from derainbench.config.schema import Config
 from derainbench.results.runs import RunVariant
 
@@ -57,9 +57,11 @@ def published_method(paper: AuditedPaper, entry: RunVariant) -> str | None:
     A run bears the name of its model, or that under which its scores were published, only if it is
     that network: small ones are called otherwise.
     """
-    if known_model(entry.spec.model) == paper.network:
+    if entry.spec.network == paper.network:
         return paper.method if entry.title == paper.method else None
-    card = model_card(entry.spec.model)
+    if not entry.spec.network:
+        return None
+    card = model_card(entry.spec.network)
     return card.published_as if entry.title in (card.title, card.published_as) else None
 
 

@@ -16,15 +16,16 @@ from derainbench.report.tables.table import (
     number,
     scores_text,
 )
+from derainbench.results.runs import OTHERS
 from derainbench.results.scores import read_scores
 from derainbench.statistics.bootstrap import mean_interval
 
 
 def comparison(config: Config) -> Table:
-    """Published scores of the methods whose official weights were run, beside the reproduced."""
+    """Published scores beside those of official weights, and of images that others restored."""
     known = published.scores()
     reproduced = quality(config).frame
-    official = reproduced[reproduced["weights"].str.startswith("official")]
+    official = reproduced[reproduced["weights"].str.startswith(("official", OTHERS))]
     scores = read_scores(config)
     rows = []
     for row in records(official):
@@ -70,6 +71,8 @@ def comparison(config: Config) -> Table:
         "Images says how many were scored here, the bootstrap interval how far their mean PSNR may "
         "lie from that of the complete set: with the same weights the published value should be inside.",
     )
+    if any(frame["weights"].str.startswith(OTHERS)):
+        caption += f" {OTHERS.capitalize()} were scored here as they are, and not made here."
     if frame.empty:
         caption += " Empty: this configuration runs no official weights."
     caption += infinite_note(scores[scores["weights"].isin(official["weights"])])

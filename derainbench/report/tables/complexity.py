@@ -39,7 +39,7 @@ def complexity(config: Config) -> Table:
     frame = frame.merge(priced, on="run").drop(columns="run")
     frame.insert(0, "configuration", config.name)
     costs = cost_tables()[DEFAULT_COSTS]
-    size = frame["counted_size"].iloc[0]
+    size = "x".join([str(config.energy.size)] * 2) if frame.empty else frame["counted_size"].iloc[0]
     named = "; ".join(f"({k}) {s.label}" for k, s in scenarios().items())
     caption = captioned(
         config,
@@ -48,6 +48,8 @@ def complexity(config: Config) -> Table:
         f"counted. Costs {DEFAULT_COSTS}: {costs.mac} pJ per MAC, {costs.ac} pJ per SOP; nothing "
         f"reused, no zero skipped. Scenarios: {named}.",
     )
+    if frame.empty:
+        caption += " Empty: this configuration runs no network, it has images of others alone."
     view = [
         {
             "Method": row["method"],

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
-from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.energy.records import ATTENTION, SPIKES
@@ -24,7 +24,7 @@ from derainbench.report.tables.table import (
 )
 from derainbench.results.layout import layout_of
 from derainbench.results.reading import read_table
-from derainbench.results.runs import run_variants
+from derainbench.results.runs import OTHERS, run_variants
 from derainbench.results.scores import read_scores
 
 NETWORK, COUNTERPART = "spiking network", "ANN counterpart"
@@ -155,12 +155,12 @@ def _runs(config: Config, model: str) -> Iterator[dict[str, Any]]:
     first = {entry.run: entry for entry in run_variants(config)}
     for run, entry in first.items():
         of_run = shown[shown["run"] == run]
-        if known_model(entry.spec.model) != model or of_run.empty:
+        if entry.spec.network != model or of_run.empty:
             continue
         per_seed = finite(of_run).groupby("variant")["psnr"].mean()
         yield {
             "run": run,
-            "run_title": entry.title,
+            "run_title": entry.title if entry.spec.counted else f"{entry.title} ({OTHERS})",
             "dataset": config.figures.dataset,
             "protocol": config.figures.protocol,
             "images": of_run["image"].nunique(),

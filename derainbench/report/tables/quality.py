@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from derainbench.config.runs import IMAGES
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite, infinite_images, infinite_note
@@ -17,6 +18,7 @@ from derainbench.report.tables.table import (
     number,
     scores_text,
 )
+from derainbench.results.runs import OTHERS
 from derainbench.results.scores import read_scores
 
 
@@ -43,6 +45,8 @@ def quality(config: Config) -> Table:
         "over seeds where there are several (± sample standard deviation of PSNR over seeds)."
         + notes,
     )
+    if any(scores["variant"] == IMAGES):
+        caption += f" {OTHERS.capitalize()} were scored here as they are, and not made here."
     view = [
         {
             "Data set": row["dataset"],

@@ -26,7 +26,7 @@ def rated(config: Config) -> list[tuple[str, str, str, Path]]:
         for entry in run_variants(config):
             if dataset in entry.spec.test:
                 file = layout.no_reference(entry.run, entry.variant, dataset)
-                files.append((dataset, entry.title, entry.weights, file))
+                files.append((dataset, entry.title, entry.origin_on(dataset), file))
     return files
 
 

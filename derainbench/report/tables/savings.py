@@ -37,7 +37,7 @@ def savings(config: Config) -> Table:
     frame = read_scenarios(config, "savings")
     frame.insert(0, "configuration", config.name)
     measured = plain_rows(frame[frame["source"] == "measured"])
-    run, bits = measured["name"].str.partition("/")[0], measured["baseline_bits"].fillna(0)
+    run, bits = measured["name"].str.split("/", n=1).str[0], measured["baseline_bits"].fillna(0)
     view = [
         {
             "Spiking network": rows["title"].iloc[0],

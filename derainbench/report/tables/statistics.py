@@ -12,6 +12,7 @@ from derainbench.foundation.frames import is_empty, records
 from derainbench.metrics.infinite import infinite_note
 from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.tables.table import Table, captioned, number, scores_text
+from derainbench.results.runs import OTHERS
 from derainbench.results.scores import read_scores
 from derainbench.statistics.bootstrap import LEVEL
 
@@ -159,6 +160,8 @@ def equivalence(config: Config) -> Table:
         "of a paper's network state no protocol: they are held against every one, with the "
         "tolerance of the ledger as margin."
     )
+    if any(frame["weights"].str.startswith(OTHERS)):
+        caption += f" {OTHERS.capitalize()} count as those of official weights do."
     if frame.empty:
         caption += " Empty: nothing published is of a method, data set and protocol run here."
     caption += infinite_note(scores)
