@@ -90,7 +90,6 @@ def test_several_test_sets_have_a_folder_each():
         ({"weights": "a.pth"}, "runs.theirs: give either train or weights or images"),
         ({"images": None}, "runs.theirs: give either train or weights or images"),
         ({"images": ""}, "runs.theirs.images: give a folder, or a mapping"),
-        ({"images": 3}, "runs.theirs.images: give a folder, or a mapping"),
         ({"images": {"rain": ["a"]}}, "runs.theirs.images: give a folder, or a mapping"),
         ({"images": {"snow": "a"}}, "images and test must name the same sets; 'rain' is in one"),
         ({"test": ["rain", "snow"]}, "several test sets need a folder each"),

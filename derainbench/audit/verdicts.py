@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from derainbench.audit.case import Case, Missing, Verdict
-from derainbench.audit.claim_tests import scores, training
+from derainbench.audit.claim_tests import score_gaps, scores, training
 from derainbench.audit.claim_tests.energy import energy_saving
 from derainbench.audit.claim_tests.structure import (
     analog_macs,
@@ -40,7 +40,7 @@ TESTS: dict[TestName, Test] = {
     "schedule": schedule,
     "library": library,
     "score": scores.score,
-    "score-gap": scores.gap,
+    "score-gap": score_gaps.gap,
     "comparable": scores.comparable,
     "ablation": scores.ablation,
     "direct-training": training.direct_training,

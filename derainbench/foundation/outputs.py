@@ -173,11 +173,14 @@ def _records(folder: Path) -> dict[str, dict[str, str | None]]:
         except (OSError, ValueError):
             continue
         if isinstance(content, dict) and "derainbench" in content:
-            # Records of older versions hold no digests; each stands for the file beside it.
-            found[file.name] = content.get("outputs") or {
-                file.name.removesuffix(RECORD_SUFFIX): None
-            }
+            found[file.name] = content.get("outputs") or _of_stem(file)
     return found
+
+
+def _of_stem(record: Path) -> dict[str, str | None]:
+    """What a record of an older version, which has no digests, stands for: files of its stem."""
+    stem = Path(record.name.removesuffix(RECORD_SUFFIX)).stem
+    return {file.name: None for file in record.parent.iterdir() if file.stem == stem}
 
 
 def _record_outputs(stage: Path, out: Path) -> None:

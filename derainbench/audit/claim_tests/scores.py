@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 
 from derainbench.audit.case import Case, Missing, Verdict, as_published
-from derainbench.audit.method_comparisons import LUMA
-from derainbench.audit.selection import selection
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.runs import Training
@@ -37,12 +35,12 @@ def score(case: Case) -> Iterator[Verdict]:
         if means.empty:
             continue
         tested, over_seeds = True, spread(means.tolist())
-        reading = f"{_called(entry)} ({run}) on {case.dataset}"
+        reading = f"{called(entry)} ({run}) on {case.dataset}"
         if not over_seeds.n:
             yield case.verdict(Outcome.UNDECIDED, NO_MEAN, reading=reading)
             continue
         weights = "official weights" if entry.spec.counted else OTHERS
-        weights = _seeds(len(means)) if entry.spec.train else weights
+        weights = seeds_text(len(means)) if entry.spec.train else weights
         note = infinite_note(scores[scores["run"] == run])
         yield case.verdict(
             Outcome.REPRODUCED if case.claim.within(over_seeds.mean) else Outcome.DEVIATES,
@@ -59,12 +57,12 @@ def score(case: Case) -> Iterator[Verdict]:
         )
 
 
-def _called(entry: RunVariant) -> str:
+def called(entry: RunVariant) -> str:
     """A run's title; no reading passes off what others restored as this benchmark's own."""
     return entry.title if entry.spec.counted else f"{entry.title}, {OTHERS}"
 
 
-def _seeds(number: int) -> str:
+def seeds_text(number: int) -> str:
     return "one seed" if number == 1 else f"{number} seeds"
 
 
@@ -112,7 +110,7 @@ def _against(
         entry.spec,
         outcome,
         f"{mean:+.2f} dB against {baselines[best]}, the best of {len(baselines)} ANN(s) trained on "
-        f"the same data ({_seeds(seeds[entry.run])} against {_seeds(seeds[best])}; protocol "
+        f"the same data ({seeds_text(seeds[entry.run])} against {seeds_text(seeds[best])}; protocol "
         f"{case.claim.protocol}); comparable: not worse by more than {case.claim.tolerance} dB. "
         f"SSIM {ssim:+.4f} [{ssim_low:+.4f}, {ssim_high:+.4f}]",
     )
@@ -176,7 +174,7 @@ def _with_and_without(case: Case, base: str, run: str, dataset: str) -> Verdict:
     among = (
         "one seed each: what another would change is not known"
         if pd.isna(p)
-        else f"{_seeds(len(seeds[base]))} against {_seeds(len(seeds[run]))}, p = {p:.3f} over seeds"
+        else f"{seeds_text(len(seeds[base]))} against {seeds_text(len(seeds[run]))}, p = {p:.3f} over seeds"
     )
     titles = [case.config.runs[name].title or name for name in (base, run)]
     outcome, reason = case.scaled(
@@ -199,84 +197,13 @@ def _with_and_without(case: Case, base: str, run: str, dataset: str) -> Verdict:
     )
 
 
-def gap(case: Case) -> Iterator[Verdict]:
-    """How far the network's PSNR moves when it is scored or trained in another way, in dB.
-
-    One verdict per way that could explain a gap between two published scores of one network. The
-    published networks are not at hand, so none says more than whether the way could.
-    """
-    tested = {e.run: e for e in case.network_runs() if case.dataset in e.spec.test}
-    if not tested:
-        raise Missing(f"no run of the network is tested on {case.dataset}")
-    scores = _every_protocol(case, case.dataset)
-    for run, entry in tested.items():
-        for way, moved, seen, evidence in _ways(case, entry, scores[scores["run"] == run]):
-            could = moved >= case.claim.number - case.claim.tolerance
-            outcome, reason = case.scaled(
-                entry.spec,
-                Outcome.NOT_TESTABLE,
-                f"{seen}: alone it could {'' if could else 'not '}explain the gap",
-            )
-            yield case.verdict(
-                outcome,
-                reason,
-                reading=f"{way}: {_called(entry)}",
-                measured=moved,
-                evidence=(evidence,),
-            )
-
-
-def _ways(
-    case: Case, entry: RunVariant, scores: pd.DataFrame
-) -> Iterator[tuple[str, float, str, str]]:
-    """Another way to score or train a run, dB that it moves, what was seen, in which file."""
-    scores = finite(scores).dropna(subset="psnr")
-    means = scores.groupby("protocol", sort=False)["psnr"].mean().sort_values()
-    for way, protocols in (
-        ("another protocol on Y", [p for p in means.index if p in LUMA]),
-        ("RGB in place of Y", [p for p in means.index if p in ("rgb", case.claim.protocol)]),
-    ):
-        if not protocols:
-            continue
-        low, high = (means[protocols].iloc[end] for end in (0, -1))
-        yield (
-            way,
-            high - low,
-            f"the same images score {low:.2f} dB under {protocols[0]} and {high:.2f} dB under "
-            f"{protocols[-1]}",
-            "tables/protocols.csv",
-        )
-    seeds = scores[scores["protocol"] == case.claim.protocol].groupby("variant")["psnr"].mean()
-    if len(seeds) > 1:
-        yield (
-            "another seed",
-            seeds.max() - seeds.min(),
-            f"its {_seeds(len(seeds))} score {seeds.min():.2f} to {seeds.max():.2f} dB (protocol "
-            f"{case.claim.protocol})",
-            "tables/seeds.csv",
-        )
-    try:
-        leaks = selection(case.config)
-    except BenchError:  # the verdict on the selection says which history is missing
-        return
-    leaked = leaks.loc[leaks["run"] == entry.run, "leak_psnr"].tolist()
-    if leaked:
-        yield (
-            "the epoch chosen on the test images",
-            max(leaked),
-            f"that adds at most {max(leaked):.2f} dB of RGB PSNR of central crops, "
-            f"{_seeds(len(leaked))}",
-            "tables/selection.csv",
-        )
-
-
 def _scores(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
     """Per-image scores on a test set, under the claim's protocol."""
-    scores = _every_protocol(case, dataset, ablations=ablations)
+    scores = every_protocol(case, dataset, ablations=ablations)
     return scores[scores["protocol"] == case.claim.protocol]
 
 
-def _every_protocol(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
+def every_protocol(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
     """Per-image scores on a test set; Missing if a score file is not there."""
     try:
         scores = read_scores(case.config, ablations=ablations)
