@@ -17,6 +17,7 @@ from derainbench.metrics.full_reference import score_all
 from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.models.construction import build
 from derainbench.models.weights import load_model
+from derainbench.results.reading import read_table
 
 RESULTS = ["per_image.csv", "per_image.csv.provenance.json", "summary.json"]
 
@@ -131,6 +132,22 @@ def test_output_that_is_not_finite_is_refused(split, tmp_path):
     with pytest.raises(BenchError, match="not finite"):
         evaluate(wild, split, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_any_name_passes_through_the_files_and_back(restorer, tmp_path):
+    names = ["雨.png", "a|b.png", 'c,"d".png', "NA.png", "-x.png", "=1+1.png", "e f.png", "{g}.png"]
+    for i, name in enumerate(names):
+        for side in ("input", "target"):
+            save(tmp_path / "test" / side / name, noise(24, 24, seed=i + len(side)))
+    table = evaluate(restorer, tmp_path / "test", tmp_path / "out")
+    read = read_table(tmp_path / "out" / "per_image.csv")
+    assert set(read["image"]) == set(table["image"]) == set(names)
+    images = {file.name for file in (tmp_path / "out" / "images").iterdir()}
+    assert images == set(names)
+    scores = score_folders(
+        tmp_path / "out" / "images", tmp_path / "test" / "target", tmp_path / "s.csv"
+    )
+    assert set(scores["image"]) == set(names)
 
 
 def test_foreign_images_get_the_same_scores(restorer, split, tmp_path):

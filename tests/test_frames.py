@@ -1,9 +1,11 @@
-"""Tables as Markdown and LaTeX hold any text that a person may write."""
+"""Tables as Markdown and LaTeX, and figures, hold any text that a person may write."""
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from derainbench.foundation.frames import as_markdown
+from derainbench.report.figures.style import save, style
 from derainbench.report.tables.latex import latex, latex_escaped
 from derainbench.report.tables.table import Table
 
@@ -30,3 +32,14 @@ def test_latex_sees_no_command_in_a_title(text):
     for command in ("\\textbf{", "{x}"):
         assert command not in written
     assert latex_escaped("\\{}") == r"\textbackslash{}\{\}"
+
+
+@pytest.mark.parametrize("text", [r"a $ b^{ $ _x_ \frac", "$x$", *AWKWARD])
+def test_a_figure_shows_any_title_as_it_is(tmp_path, text):
+    with style():
+        figure, axes = plt.subplots()
+        axes.set_title(text)
+        axes.plot([1, 2], label=text)
+        axes.legend()
+        save(figure, tmp_path / "figure", ("svg", "png"))
+    assert (tmp_path / "figure.png").stat().st_size > 1000

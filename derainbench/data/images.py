@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import stat
 import sys
 import unicodedata
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,9 @@ _WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 _ORIENTATION = 0x0112  # Exif 2.32, 4.6.4
 _TRANSPOSED = {5, 6, 7, 8}  # orientations that swap height and width
 SRGB = "sRGB"
+# What Pillow remarks on foreign files; what matters of it comes as one line from here.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 # Texts beside the pixels may be long; Pillow's bound on all of them together stays.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 

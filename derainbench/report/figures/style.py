@@ -81,6 +81,7 @@ def style() -> Iterator[None]:
         "axes.spines.right": False,
         "svg.hashsalt": "derainbench",  # equal input gives an equal file
         "pdf.fonttype": 42,
+        "text.parse_math": False,  # a dollar sign in a title is a dollar sign
     }
     with plt.rc_context(settings):
         yield
