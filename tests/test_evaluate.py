@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import noise, one_line, read_json, tree
+from helpers import noise, one_line, read_json, save, tree
 from safetensors.torch import save_file
 
 from derainbench.data.images import read_rgb
