@@ -108,7 +108,7 @@ def test_an_odd_table_of_results_is_refused_in_one_line(content, tmp_path):
 def test_odd_values_on_the_command_line_are_refused_in_one_line(option, kind, cli, tmp_path):
     text = refusal(
         cli(
-            *("train", "--model", "prn", "--data", tmp_path, "--out", tmp_path / "out"),
+            *("train", "--model", "prn", "--data", tmp_path / "set", "--out", tmp_path / "out"),
             *(option, f"epochs={ODD_YAML[kind]}"),
         ),
         1 if kind == "list" else 2,

@@ -1,6 +1,7 @@
 """Two papers in one catalogue: each against its own claims, and a page on which they meet."""
 
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -32,6 +33,7 @@ def both(tmp_path_factory):
         add_paper(folder / "catalog", patch)
         config = add_results(results(folder))
         verdicts.write(config, layout_of(config).audit)
+        shutil.rmtree(layout_of(config).papers)  # invented ones, without records
         artefacts.write(config, layout_of(config).papers)
         yield config
 

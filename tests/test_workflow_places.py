@@ -14,7 +14,7 @@ from helpers import ROOT, noise, read_json, save
 ODD = "o dd [1] 'q\" $HOME & ü; #x %s"
 PARTS = ("Snakefile", "environment.yml", "workflow", "config", "derainbench", "esdnet", "baselines")
 CONFIG = {
-    "name": 2024,
+    "name": "year-2024",
     "label": "smoke",
     "title": "A {title} in $braces",
     "datasets": {"mine": {"kind": "folder", "path": ODD}, "Rain12": {"kind": "catalogue"}},
@@ -104,7 +104,7 @@ def test_odd_characters_may_stand_in_every_path(tmp_path, prn_weights):
     (work / "derainbench" / "__init__.py").write_text("raise SystemExit('the wrong one')")
     roots = {"data_root": "~/da ta//", "weights_root": "~/weights"}
     (tmp_path / "c f.yaml").write_text(yaml.safe_dump(CONFIG | roots))
-    results = "results/2024/"
+    results = "results/year-2024/"
     targets = [
         *("data/mine/images.csv", "config.json"),
         "scores/run/official/mine/per_image.csv",
