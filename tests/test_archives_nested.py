@@ -218,6 +218,8 @@ def test_data_add_takes_a_set_out_of_archives_in_an_archive(
         **{"mirrors": [], "sources": ["none"]},
     }
     known = {"Tiny": DatasetEntry(**entry)}
+    import derainbench.data.listing  # noqa: F401  (first now would keep the invented catalogue)
+
     monkeypatch.setattr(dataset_entries, "dataset_entries", lambda: known)
     train, test = pairs(0, **SIDES), pairs(500, **SIDES)
     by_split = {"train.zip": packed(train), "test.tar.gz": packed(test, ".tar.gz")}
