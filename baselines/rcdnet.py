@@ -6,6 +6,7 @@ CVPR 2020 (arXiv 2005.01333). Attribute names follow the official weights.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -76,7 +77,7 @@ class Parts(NamedTuple):
     steps: Iterable[tuple[torch.Tensor | None, torch.Tensor, ProxNet, ProxNet]]
 
 
-class RainDictionaryNet(nn.Module):
+class RainDictionaryNet(nn.Module, ABC):
     """What both releases compute; they differ in how their weights are laid out.
 
     The rainy image is background plus rain, the rain a sum of kernels convolved with sparse maps.
@@ -92,8 +93,9 @@ class RainDictionaryNet(nn.Module):
         if min(num_M, num_Z, T) < 1:
             raise ValueError(f"num_M, num_Z and T must be at least 1, got {num_M}, {num_Z}, {T}")
 
+    @abstractmethod
     def _parts(self) -> Parts:
-        raise NotImplementedError
+        """The weights by what they are for, however a release lays them out."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Restores [N,3,H,W] -> [N,3,H,W]."""

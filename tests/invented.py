@@ -45,6 +45,8 @@ def results(folder: Path, parts: tuple[str, ...] = PARTS) -> Config:
     if "data" in parts:
         for name in ("synthetic-heavy", "synthetic-light"):
             save(out / "data" / name / "sheet.png", _photo(300, 400, 1))
+    if "figures" in parts:
+        save(out / "figures" / "strip-synthetic-heavy.png", _photo(300, 900, 2))
     if "audit" in parts:
         _paper(out)
     if "structure" in parts:

@@ -11,8 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import py7zr
+import pytest
 from helpers import noise
 from PIL import Image
+
+from derainbench.data.acquisition import archives
 
 KINDS = (".zip", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 Entries = Iterable[tuple[str, bytes]]
@@ -93,3 +96,13 @@ def patched_zip(path: Path, field: str, value: bytes) -> None:
     local, central = {"flags": (6, 8), "method": (8, 10), "size": (22, 24)}[field]
     patched(path, b"PK\x03\x04", local, value)
     patched(path, b"PK\x01\x02", central, value)
+
+
+def lie_about_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every archive's headers say that its files have one byte."""
+    honest = archives.listing
+
+    def lying(file):
+        return [archives.Member(m.name, 1, None, m.folder, m.regular, m.info) for m in honest(file)]
+
+    monkeypatch.setattr(archives, "listing", lying)

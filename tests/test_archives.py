@@ -11,7 +11,16 @@ import py7zr
 import pytest
 import rarfile
 from helpers import one_line, tree
-from packing import KINDS, pack, patched_zip, picture, stored_rar, tar_info, zip_info
+from packing import (
+    KINDS,
+    lie_about_sizes,
+    pack,
+    patched_zip,
+    picture,
+    stored_rar,
+    tar_info,
+    zip_info,
+)
 
 from derainbench.data.acquisition import archives
 from derainbench.data.acquisition.archive_formats import is_archive
@@ -240,12 +249,7 @@ def test_a_size_that_is_a_lie_is_noticed(tmp_path, box):
 
 
 def test_bytes_are_counted_whatever_headers_say(tmp_path, box, monkeypatch):
-    honest = archives.listing
-
-    def lying(file):
-        return [archives.Member(m.name, 1, None, m.folder, m.regular, m.info) for m in honest(file)]
-
-    monkeypatch.setattr(archives, "listing", lying)
+    lie_about_sizes(monkeypatch)
     for kind in KINDS:
         archive = pack(tmp_path / f"set{kind}", {f"{i}.png": bytes(400_000) for i in range(4)})
         assert "more than the 0.001 GB" in refusal(archive, box), kind

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 import rarfile
 from helpers import one_line, tree
-from packing import KINDS, pack, patched_zip, picture, stored_rar, tar_info, zip_info
+from packing import (
+    KINDS,
+    lie_about_sizes,
+    pack,
+    patched_zip,
+    picture,
+    stored_rar,
+    tar_info,
+    zip_info,
+)
 
 from derainbench.catalog import dataset_entries
 from derainbench.catalog.dataset_entries import DatasetEntry
@@ -180,12 +189,7 @@ def test_archives_themselves_may_not_be_larger_than_the_set(outside, packed, tmp
 
 
 def test_bytes_of_inner_archives_are_counted_whatever_headers_say(packed, tmp_path, monkeypatch):
-    honest = archives.listing
-
-    def lying(file):
-        return [archives.Member(m.name, 1, None, m.folder, m.regular, m.info) for m in honest(file)]
-
-    monkeypatch.setattr(archives, "listing", lying)
+    lie_about_sizes(monkeypatch)
     for outside in KINDS:
         videos = {f"{i}.zip": packed({"1.mp4": heavy(i)}) for i in range(4)}
         assert "0.001 GB" in refused(outer(tmp_path, videos, outside), tmp_path), outside

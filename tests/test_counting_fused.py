@@ -7,6 +7,7 @@ from counts import counted_on_paper
 from helpers import one_line
 from torch import nn
 from torch.utils.flop_counter import flop_registry
+from toys import Function
 
 from derainbench.energy.counter import OperationCounter
 from derainbench.energy.forward_pass import count_on_image
@@ -44,17 +45,6 @@ class Encoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layer(x)
-
-
-class Function(nn.Module):
-    """A function as a module."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.function(x)
 
 
 def macs(records) -> int:

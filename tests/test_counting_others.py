@@ -9,6 +9,7 @@ from counts import counted_on_paper, only
 from helpers import SMALL
 from spikingjelly.activation_based import neuron, surrogate
 from torch import nn
+from toys import Function
 
 from derainbench.catalog.operators import operator_rules
 from derainbench.energy import counter, forward_pass
@@ -16,17 +17,6 @@ from derainbench.energy.count_tables import image_totals, layer_table, other_tab
 from derainbench.energy.forward_pass import count_structure
 from derainbench.energy.records import MEMBRANE, UNKNOWN
 from derainbench.models.construction import build
-
-
-class Function(nn.Module):
-    """A function as a module."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.function(x)
 
 
 def operations(other) -> tuple[int, float, float, float]:

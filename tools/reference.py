@@ -3,11 +3,9 @@
 python tools/reference.py smoke
 
 Tables, figures, scores, counts, histories and provenance are kept: all that `derainbench check`
-compares. Weights, logs, the report and images are not; of data sets that are not generated here no
-picture is kept either.
+compares. Weights, logs, the report and images are not, nor strips of images, which take megabytes.
 """
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -34,12 +32,10 @@ KEPT = (
 def keep(name: str) -> None:
     """Replaces the reference of a configuration."""
     source, target = RESULTS / name, RESULTS / "reference" / name
-    config = json.loads((source / "config.json").read_text())
-    generated = all(d["kind"] == "synthetic" for d in config["datasets"].values())
     shutil.rmtree(target, ignore_errors=True)
     for pattern in KEPT:
         for file in source.glob(pattern):
-            if file.name.startswith("strip-") and not generated:
+            if file.name.startswith("strip-"):
                 continue
             copy = target / file.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -19,11 +19,10 @@ from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
 from derainbench.metrics.full_reference import score_all
 from derainbench.metrics.infinite import counted, finite, infinite_images
+from derainbench.results.runs import OTHERS
 
 if TYPE_CHECKING:  # images that others made are scored without torch
     from derainbench.evaluation.restoration import Restorer
-
-OTHERS = "images of others"  # in place of a model's name
 
 
 def evaluate(
