@@ -229,7 +229,7 @@ def test_they_are_scored_as_any_restored_images(there, cli):
         assert np.allclose(table[column], scored[column], rtol=1e-9)
         assert np.allclose(table[f"{column}_input"], rainy[column], rtol=1e-9)
     summary = read_json(out / "summary.json")
-    assert summary["model"] == "images of others" and summary["images"] == 3
+    assert summary["model"] == "restored images of others" and summary["images"] == 3
     assert tuple(summary["protocols"]) == PROTOCOL_NAMES
     record = read_json(out / "per_image.csv.provenance.json")
     for i in range(3):
