@@ -109,6 +109,21 @@ def test_pictures_before_and_after_lie_side_by_side(album, restorer):
     assert (both[:, 30:38] == 255).all()
 
 
+def test_images_of_one_stem_have_pictures_of_their_own(album, restorer):
+    save(album / "photos" / "a.bmp", noise(9, 9))
+    images = photographs([album / "photos" / "a.png", album / "photos" / "a.bmp"])
+    derain(images, restorer, album / "out", compare=True)
+    compared = {file.name for file in (album / "out" / "compared").iterdir()}
+    assert compared == {"a.png", "a.bmp.png"}
+
+
+def test_a_picture_that_an_image_would_be_written_over_by_is_refused(album, restorer):
+    save(album / "photos" / "compared" / "a.png", noise(9, 9))
+    images = photographs([album / "photos"], recursive=True)
+    with pytest.raises(BenchError, match="would both be written as"):
+        derain(images, restorer, album / "out", compare=True)
+
+
 def test_an_orientation_is_applied_and_a_profile_kept(album, restorer):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -68,7 +68,8 @@ def derain(
         typer.Option("--format", help="png, jpg, webp, tif or bmp; default: as each image."),
     ] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Also write compared/NAME.png, before and after.")
+        bool,
+        typer.Option("--compare", help="Also write compared/: before and after, side by side."),
     ] = False,
 ) -> None:
     """Restores images; a bad one does not lose the others (then exit code 1)."""

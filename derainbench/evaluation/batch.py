@@ -118,41 +118,30 @@ def derain(
         restorer: model with weights.
         out: folder to write to.
         suffix: format of the output, such as ``.png``; default: that of each image.
-        compare: write ``compared/NAME.png`` as well: the image before and after, side by side.
+        compare: write a PNG file in ``compared/`` as well: the image before and after, side by side.
 
     Raises:
         BenchError: before any work, if two images would get one name, an image would be written
             over, or something of others is in the way.
     """
-    targets = {image: _target(image, suffix) for image in images}
-    _check_targets(targets, out)
-    pictures = {
-        image: Path(COMPARED) / target.with_suffix(".png") for image, target in targets.items()
-    }
-    names = [*targets.values(), *(pictures.values() if compare else ())]
-    check_output_folder(out, map(str, names))
+    names = {image: _names(image, suffix, compare) for image in images}
+    _check_names(names, out)
+    check_output_folder(out, (str(name) for several in names.values() for name in several))
     written: list[Path] = []
     refused: list[str] = []
     digests: dict[str, str] = {}
     try:
         with Reporter("derain", len(images)) as reporter:
-            for image, target in targets.items():
+            for image in images:
                 try:
-                    check_name(image.file)
-                    picture = read_picture(image.file)
-                    restored = restorer(picture.pixels)
+                    made = _restore(image.file, restorer)
                 except BenchError as error:
-                    named = str(error).startswith((f"{image.file}:", f"{image.file.parent}:"))
-                    refused.append(str(error) if named else f"{image.file}: {error}")
+                    refused.append(_naming(image.file, error))
                     reporter.advance(f"{image.file.name}: refused")
                     continue
-                kind = FORMATS[target.suffix.lower()]
-                write_picture(out / target, Picture(restored, picture.profile), kind)
-                written.append(out / target)
-                if compare:
-                    both = side_by_side(picture.pixels, restored)
-                    write_picture(out / pictures[image], Picture(both, picture.profile), "PNG")
-                    written.append(out / pictures[image])
+                for name, picture in zip(names[image], made, strict=False):
+                    write_picture(out / name, picture, FORMATS[name.suffix.lower()])
+                    written.append(out / name)
                 digests[str(image.file)] = sha256(image.file)
                 reporter.advance(image.file.name)
     finally:  # whatever ends the batch: what was written is known as made here
@@ -168,29 +157,51 @@ def derain(
     return Outcome(written, refused)
 
 
+def _restore(file: Path, restorer: Restorer) -> tuple[Picture, Picture]:
+    """The restored image, and the image before and after it."""
+    check_name(file)
+    picture = read_picture(file)
+    restored = restorer(picture.pixels)
+    both = side_by_side(picture.pixels, restored)
+    return Picture(restored, picture.profile), Picture(both, picture.profile)
+
+
+def _naming(file: Path, error: BenchError) -> str:
+    """An error as a line that says which file it is about."""
+    named = str(error).startswith((f"{file}:", f"{file.parent}:"))
+    return str(error) if named else f"{file}: {error}"
+
+
 def side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Two uint8 [H,W,3] with a white gap between them."""
     gap = np.full((before.shape[0], _GAP, 3), 255, np.uint8)
     return np.concatenate([before, gap, after], axis=1)
 
 
-def _target(image: Photograph, suffix: str | None) -> Path:
-    own = image.name.suffix.lower()
-    return image.name.with_suffix(suffix or (image.name.suffix if own in FORMATS else ".png"))
+def _names(image: Photograph, suffix: str | None, compare: bool) -> list[Path]:
+    """Below the output folder: of the restored image and, if asked for, of before and after."""
+    own = image.name.suffix
+    target = image.name.with_suffix(suffix or (own if own.lower() in FORMATS else ".png"))
+    if not compare:
+        return [target]
+    # a.jpg beside a.png: each has a picture of its own.
+    picture = target if target.suffix == ".png" else target.with_name(f"{target.name}.png")
+    return [target, Path(COMPARED) / picture]
 
 
-def _check_targets(targets: dict[Photograph, Path], out: Path) -> None:
+def _check_names(names: dict[Photograph, list[Path]], out: Path) -> None:
     taken: dict[Path, Photograph] = {}
-    read = {image.file.resolve(): image.file for image in targets}
-    for image, target in targets.items():
-        if target in taken:
-            raise BenchError(
-                f"{taken[target].file} and {image.file} would both be written as {out / target}; "
-                "derain them apart"
-            )
-        taken[target] = image
-        if (place := (out / target).resolve()) in read:
-            raise BenchError(
-                f"{read[place]}: would be written over by its restored version; "
-                "choose another --out"
-            )
+    read = {image.file.resolve(): image.file for image in names}
+    for image, several in names.items():
+        for name in several:
+            if name in taken:
+                raise BenchError(
+                    f"{taken[name].file} and {image.file} would both be written as {out / name}; "
+                    "derain them apart"
+                )
+            taken[name] = image
+            if (place := (out / name).resolve()) in read:
+                raise BenchError(
+                    f"{read[place]}: would be written over by its restored version; "
+                    "choose another --out"
+                )
