@@ -1,4 +1,4 @@
-"""Spike rates at rain and clean places: networks and masks whose answer is known."""
+"""Firing rates at rain and clean places: networks and masks whose answer is known."""
 
 import json
 import math

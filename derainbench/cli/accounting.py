@@ -123,7 +123,7 @@ def spikes(
     device: Device = "auto",
     dataset: DatasetFile = None,
 ) -> None:
-    """Compares spike rates at rain and clean pixels: spikes.csv, depth.csv, spikes.json."""
+    """Compares firing rates at rain and clean pixels: spikes.csv, depth.csv, spikes.json."""
     from derainbench.energy.spikes.measurement import measure
     from derainbench.energy.spikes.wording import spike_sentences
 

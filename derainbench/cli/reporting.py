@@ -58,7 +58,7 @@ def energy_figures(config: ResolvedConfig, out: Out) -> None:
 
 @app.command("spike-figures")
 def spike_figures(config: ResolvedConfig, out: Out) -> None:
-    """Membrane potentials of a rain patch and spike rates by depth, from the files of `spikes`."""
+    """Membrane potentials of a rain patch and firing rates by depth, from the files of `spikes`."""
     from derainbench.config.schema import load
     from derainbench.report.figures.spike_figures import write_figures
 

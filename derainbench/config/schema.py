@@ -41,7 +41,7 @@ class Energy(Strict):
 
 
 class Spikes(Strict):
-    """Where spike rates of rain and clean pixels are compared: central crops of test pairs.
+    """Where firing rates of rain and clean pixels are compared: central crops of test pairs.
 
     Attributes:
         images: of the first paired test set of a run; default: all.

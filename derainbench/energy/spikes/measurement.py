@@ -1,4 +1,4 @@
-"""Do rain pixels cause more spikes than clean ones? Spike rates by place, layer and time step."""
+"""Do rain pixels cause more spikes than clean ones? Firing rates by place, layer and time step."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ASSUMPTIONS = (
     "any channel. Fainter rain, and rain over pixels that are white already, counts as clean.",
     "A location of a coarser layer is rain if at least half of its pixels are, clean if none is; "
     "the others are left out.",
-    "A location's spike rate is the mean over channels and time steps. What a deeper layer does "
+    "A location's firing rate is the mean over channels and time steps. What a deeper layer does "
     "at a location also depends on pixels around it: rain next to it, or through attention "
     "anywhere, reaches clean locations too.",
     "Rain brightens pixels. The comparison with the clean counterpart keeps the place and its "
@@ -54,7 +54,7 @@ def measure(
     dataset: Path | None = None,
     threshold: float = THRESHOLD,
 ) -> dict[str, Any]:
-    """Spike rates on the central crops of a split's pairs, rainy and clean.
+    """Firing rates on the central crops of a split's pairs, rainy and clean.
 
     Writes ``spikes.csv`` (one row per image and layer: resolution, shares of rain and clean
     locations, and spikes per neuron and time step at rain and clean locations of the rainy image,

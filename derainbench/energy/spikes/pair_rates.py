@@ -1,4 +1,4 @@
-"""Spike rates of one pair of images at places with rain and at clean ones."""
+"""Firing rates of one pair of images at places with rain and at clean ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from derainbench.energy.spikes.rain_places import rain_and_clean_places
 def compare_pair(
     rainy: dict[str, SpikeMap], clean: dict[str, SpikeMap], mask: torch.Tensor
 ) -> list[dict[str, Any]]:
-    """Spike rates of one pair at every layer; a row per layer, the columns of ``spikes.csv``.
+    """Firing rates of one pair at every layer; a row per layer, the columns of ``spikes.csv``.
 
     Args:
         rainy, clean: of the two images, from :func:`~derainbench.energy.spikes.maps.spike_maps`.

@@ -1,4 +1,4 @@
-"""Whether spike rates at rain differ from those elsewhere, at each depth and overall."""
+"""Whether firing rates at rain differ from those elsewhere, at each depth and overall."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def depth_table(rates: pd.DataFrame) -> pd.DataFrame:
     """Statistics over images of every comparison at every depth.
 
     Args:
-        rates: one row per image and layer: ``image``, ``depth``, ``layer`` and the spike rates
+        rates: one row per image and layer: ``image``, ``depth``, ``layer`` and the firing rates
             that :data:`COMPARISONS` names (spikes per neuron and time step; NaN where an image
             has no such location).
 
@@ -69,7 +69,7 @@ def depth_table(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_rates(first: pd.Series, second: pd.Series) -> dict[str, float]:
-    """Two spike rates per image, paired by image.
+    """Two firing rates per image, paired by image.
 
     Returns:
         ``images`` (with both rates), the mean of each (``firing_rate``, ``firing_rate_other``), the mean

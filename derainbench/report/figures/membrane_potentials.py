@@ -1,4 +1,4 @@
-"""Membrane potentials and spike rates of a rain and a clean patch."""
+"""Membrane potentials and firing rates of a rain and a clean patch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from PIL import Image
 
 from derainbench.foundation.errors import BenchError
 
-CAPTION = "Where it rains most: pixels, membrane potentials before firing, spike rates."
+CAPTION = "Where it rains most: pixels, membrane potentials before firing, firing rates."
 
 
 def heat_maps(patch: dict[str, np.ndarray], title: str) -> Figure:
-    """Pixels, luminance, membrane potentials before firing, and spike rates, of both patches.
+    """Pixels, luminance, membrane potentials before firing, and firing rates, of both patches.
 
     Args:
         patch: the arrays of ``patch.npz``; see :mod:`derainbench.energy.spikes.rain_patch`.
@@ -58,7 +58,7 @@ def heat_maps(patch: dict[str, np.ndarray], title: str) -> Figure:
             named = [(f"potential, t = {i + 1}", "potential") for i in range(steps)]
             shown = [*potential[row, layer], rate[row, layer]]
             for axes, values, (name, scale) in zip(
-                cells, shown, [*named, ("spike rate", "firing_rate")], strict=True
+                cells, shown, [*named, ("firing rate", "firing_rate")], strict=True
             ):
                 caption = f"{values.mean():.3f} ± {values.std():.3f}"
                 _map(axes, values, name if layer == 0 else "", caption, **scales[scale])

@@ -1,4 +1,4 @@
-"""Spike rates at rain and at clean places, by depth."""
+"""Firing rates at rain and at clean places, by depth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from derainbench.energy.spikes.statistics import UNDECIDED
 from derainbench.energy.spikes.wording import LABELS
 from derainbench.report.figures.style import palette
 
-CAPTION = "Difference in spike rate at every depth, over the test set. Hollow: undecided."
+CAPTION = "Difference in firing rate at every depth, over the test set. Hollow: undecided."
 
 
 def by_depth(depths: pd.DataFrame, title: str) -> Figure:

@@ -35,7 +35,7 @@ HOW: dict[TestName, str] = {
     "score": "mean PSNR over the test images and seeds",
     "score-gap": "how far another protocol, seed or choice of epoch moves the network's score",
     "direct-training": "gradients of a loss through the surrogate functions, from random weights",
-    "rain-spikes": "spike rates at rain pixels and at their clean counterparts, over the test set",
+    "rain-spikes": "firing rates at rain pixels and at their clean counterparts, over the test set",
     "ablation": "the network with and without the part, by the same recipe: over images and over seeds",
     "analog-macs": "multiply-accumulates of the layers whose input is not spikes",
     "analog-ratio": "those against all multiply-accumulates of the ANN counterpart",
