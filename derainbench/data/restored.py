@@ -9,6 +9,9 @@ from derainbench.data.images import image_files
 from derainbench.data.pairs import Pair, Split, check_alike, files_by_key, pairing_key
 from derainbench.foundation.errors import BenchError
 
+# What tables say of images that were not restored here, in place of weights.
+OTHERS = "restored images of others"
+
 
 def match_restored(folder: Path, split: Split) -> dict[str, Path]:
     """The restored image of every test image, by the test image's name.

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from derainbench.catalog.model_cards import model_card
-from derainbench.config.schema import Config
 from derainbench.energy.records import TABLE_SIZE
 from derainbench.energy.unseen import time_steps
 from derainbench.energy.work import Work, network_work
 from derainbench.results.accounts import read_account, read_layers
 from derainbench.results.layout import layout_of
 from derainbench.results.runs import counted_variants
+
+if TYPE_CHECKING:
+    from derainbench.config.schema import Config
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pandas as pd
 
 from derainbench.catalog.costs import Costs, cost_tables
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.scenarios import scenarios
-from derainbench.config.schema import Config
 from derainbench.energy.accounts import Account, measured_accounts, structural_accounts
 from derainbench.energy.pricing import Price, price, quantisation_bits
 from derainbench.foundation import provenance
@@ -22,6 +21,9 @@ from derainbench.foundation.files import write_text
 from derainbench.foundation.outputs import staged_folder
 from derainbench.results.layout import layout_of
 from derainbench.statistics.bootstrap import mean_intervals
+
+if TYPE_CHECKING:
+    from derainbench.config.schema import Config
 
 
 class Options(TypedDict):

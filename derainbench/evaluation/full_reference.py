@@ -11,7 +11,7 @@ import pandas as pd
 
 from derainbench.data.images import image_files, read_rgb, write_png
 from derainbench.data.pairs import Split, dataset_digests, match_pairs, read_split
-from derainbench.data.restored import match_restored
+from derainbench.data.restored import OTHERS, match_restored
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import sha256, write_json, write_text
@@ -19,7 +19,6 @@ from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
 from derainbench.metrics.full_reference import score_all
 from derainbench.metrics.infinite import counted, finite, infinite_images
-from derainbench.results.runs import OTHERS
 
 if TYPE_CHECKING:  # images that others made are scored without torch
     from derainbench.evaluation.restoration import Restorer

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from derainbench.config.schema import Config
 from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.files import regular_file
 from derainbench.foundation.frames import read_csv
 from derainbench.results.layout import layout_of
 from derainbench.results.reading import read_json, read_number, read_table
 from derainbench.results.runs import counted_variants, run_variants
+
+if TYPE_CHECKING:
+    from derainbench.config.schema import Config
 
 _ABOUT = ["run", "variant", "title", "weights", "dataset", "images", "counted_size"]
 _ABOUT += ["parameters", "gmacs_256"]

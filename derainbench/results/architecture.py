@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import write_json
 from derainbench.results.layout import layout_of
 from derainbench.results.reading import read_json
+
+if TYPE_CHECKING:
+    from derainbench.config.schema import Config
 
 # What blocks take beside each other's outputs, and what the whole network gives.
 INPUT, RESULT = "input", "restored"

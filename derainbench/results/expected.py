@@ -6,8 +6,12 @@ a rule whose output is missing fails.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from derainbench.catalog.papers import FIGURE_KINDS, TABLE_KINDS, Paper
-from derainbench.config.schema import Config
+
+if TYPE_CHECKING:
+    from derainbench.config.schema import Config
 
 # In the order of the report.
 TABLES = (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import write_json
 from derainbench.results.layout import layout_of
 from derainbench.results.reading import read_json
+
+if TYPE_CHECKING:
+    from derainbench.config.schema import Config
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from derainbench.config.schema import Config
+if TYPE_CHECKING:
+    from derainbench.config.schema import Config
 
 
 @dataclass(frozen=True)

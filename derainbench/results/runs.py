@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from derainbench.catalog.model_cards import model_card
-from derainbench.config.runs import Run
-from derainbench.config.schema import Config
+from derainbench.data.restored import OTHERS
 from derainbench.results.reading import read_json
 
-# What tables say of images that were not restored here, in place of weights.
-OTHERS = "restored images of others"
+if TYPE_CHECKING:
+    from derainbench.config.runs import Run
+    from derainbench.config.schema import Config
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from derainbench.catalog.costs import DEFAULT_COSTS
-from derainbench.config.schema import Config
 from derainbench.results.reading import read_table
+
+if TYPE_CHECKING:
+    from derainbench.config.schema import Config
 
 
 def read_scenarios(config: Config, name: str) -> pd.DataFrame:

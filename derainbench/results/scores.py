@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from derainbench.config.schema import Config
 from derainbench.results.reading import read_table
 from derainbench.results.runs import RunVariant, run_variants
+
+if TYPE_CHECKING:
+    from derainbench.config.schema import Config
 
 SCORE_COLUMNS = ("image", "protocol", "psnr", "ssim", "psnr_input", "ssim_input")
 

@@ -14,9 +14,10 @@ from derainbench.audit.case import Case, Missing, Verdict, as_published
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.runs import Training
+from derainbench.data.restored import OTHERS
 from derainbench.foundation.errors import BenchError
 from derainbench.metrics.infinite import finite, infinite_note
-from derainbench.results.runs import OTHERS, RunVariant, run_variants
+from derainbench.results.runs import RunVariant, run_variants
 from derainbench.results.scores import read_scores
 from derainbench.statistics.bootstrap import LEVEL, mean_interval
 from derainbench.statistics.effects import spread

@@ -14,13 +14,14 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from derainbench.catalog import published
 from derainbench.config.schema import Config
+from derainbench.data.restored import OTHERS
 from derainbench.foundation.errors import BenchError
 from derainbench.metrics.infinite import finite, infinite_note
 from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.report.figures.marking import marked
 from derainbench.report.figures.style import palette
 from derainbench.results.accounts import read_accounts, read_published_sizes
-from derainbench.results.runs import OTHERS, run_variants
+from derainbench.results.runs import run_variants
 from derainbench.results.scores import read_scores
 
 LARGEST_AREA = 1200.0  # points^2, for the model with the most MACs

@@ -6,6 +6,7 @@ import pandas as pd
 
 from derainbench.catalog import published
 from derainbench.config.schema import Config
+from derainbench.data.restored import OTHERS
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import infinite_note
 from derainbench.report.tables.quality import quality
@@ -16,7 +17,6 @@ from derainbench.report.tables.table import (
     number,
     scores_text,
 )
-from derainbench.results.runs import OTHERS
 from derainbench.results.scores import read_scores
 from derainbench.statistics.bootstrap import mean_interval
 

@@ -12,6 +12,7 @@ from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
+from derainbench.data.restored import OTHERS
 from derainbench.energy.records import ATTENTION, SPIKES
 from derainbench.foundation.frames import is_empty, records
 from derainbench.metrics.infinite import finite, infinite_note
@@ -24,7 +25,7 @@ from derainbench.report.tables.table import (
 )
 from derainbench.results.layout import layout_of
 from derainbench.results.reading import read_table
-from derainbench.results.runs import OTHERS, run_variants
+from derainbench.results.runs import run_variants
 from derainbench.results.scores import read_scores
 
 NETWORK, COUNTERPART = "spiking network", "ANN counterpart"

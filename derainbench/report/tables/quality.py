@@ -8,6 +8,7 @@ import pandas as pd
 
 from derainbench.config.runs import IMAGES
 from derainbench.config.schema import Config
+from derainbench.data.restored import OTHERS
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite, infinite_images, infinite_note
 from derainbench.metrics.protocols import PROTOCOL_NAMES
@@ -18,7 +19,6 @@ from derainbench.report.tables.table import (
     number,
     scores_text,
 )
-from derainbench.results.runs import OTHERS
 from derainbench.results.scores import read_scores
 
 
