@@ -15,7 +15,8 @@ from derainbench.catalog.costs import Costs, cost_tables
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.scenarios import scenarios
 from derainbench.energy.accounts import Account, measured_accounts, structural_accounts
-from derainbench.energy.pricing import Price, price, quantisation_bits
+from derainbench.energy.memory_readings import memory_table
+from derainbench.energy.pricing import Price, can_price, price, quantisation_bits
 from derainbench.foundation import provenance
 from derainbench.foundation.files import write_text
 from derainbench.foundation.outputs import staged_folder
@@ -61,17 +62,29 @@ def _options_of(account: Account) -> Iterator[Options]:
     for costs, scenario, reuse, skip in product(
         cost_tables(), scenarios(), (False, True), skipping
     ):
-        yield {"costs": costs, "scenario": scenario, "reuse": reuse, "zero_skipping": skip}
+        if can_price(cost_tables()[costs], scenarios()[scenario]):
+            yield {"costs": costs, "scenario": scenario, "reuse": reuse, "zero_skipping": skip}
 
 
-def _prices_under(account: Account, options: Options) -> list[Price]:
-    return image_prices(
-        account,
-        cost_tables()[options["costs"]],
-        options["scenario"],
-        reuse=options["reuse"] and account.spiking,
-        zero_skipping=options["zero_skipping"],
-    )
+class _Prices:
+    """What accounts cost under options, each worked out once: many are held against the same one."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], list[Price]] = {}
+
+    def __call__(self, account: Account, options: Options) -> list[Price]:
+        reuse = options["reuse"] and account.spiking
+        what = (options["costs"], options["scenario"], reuse, options["zero_skipping"])
+        key = (account.source, account.name, account.dataset, account.size, account.bits, *what)
+        if key not in self._known:
+            self._known[key] = image_prices(
+                account,
+                cost_tables()[options["costs"]],
+                options["scenario"],
+                reuse=reuse,
+                zero_skipping=options["zero_skipping"],
+            )
+        return self._known[key]
 
 
 def energies(accounts: list[Account]) -> pd.DataFrame:
@@ -81,12 +94,12 @@ def energies(accounts: list[Account]) -> pd.DataFrame:
     ``mj_per_megapixel``, ``fixed_mj`` and ``slope_mj`` (energy = fixed + slope * firing rate) and
     ``firing_rate``; energies at the measured firing rate are empty where it is not known.
     """
-    rows, samples = [], []
+    rows, samples, prices_under = [], [], _Prices()
     for account in accounts:
         for options in _options_of(account):
             if options["reuse"] and not account.spiking:
                 continue
-            prices = _prices_under(account, options)
+            prices = prices_under(account, options)
             samples.append([p.energy for p in prices])
             mean = _mean(samples[-1])
             rows.append(
@@ -132,14 +145,14 @@ def savings(accounts: list[Account]) -> pd.DataFrame:
     its energy that no firing rate changes as a share of the baseline's whole energy: 1 or more proves
     that there is no break-even.
     """
-    rows, samples = [], []
+    rows, samples, prices_under = [], [], _Prices()
     for spiking in (a for a in accounts if a.spiking):
         for baseline in _baselines(spiking, accounts):
             for options in _options_of(spiking):
-                narrow = cost_tables()[options["costs"]].narrow
-                if baseline.bits is not None and not narrow:
-                    continue  # the table has no price for products of few bits
-                row, shares = _saving(spiking, baseline, options)
+                costs = cost_tables()[options["costs"]]
+                if math.isnan(costs.mac) or (baseline.bits is not None and not costs.narrow):
+                    continue  # the table has no price for products, or for those of few bits
+                row, shares = _saving(spiking, baseline, options, prices_under)
                 rows.append(row)
                 samples.append(shares)
     table = pd.DataFrame(rows)
@@ -163,10 +176,10 @@ def _baselines(spiking: Account, accounts: list[Account]) -> Iterator[Account]:
 
 
 def _saving(
-    spiking: Account, baseline: Account, options: Options
+    spiking: Account, baseline: Account, options: Options, prices_under: _Prices
 ) -> tuple[dict[str, Any], list[float]]:
     """A row of :func:`savings`, its interval still open, and what is saved on every image."""
-    prices, baseline_prices = _prices_under(spiking, options), _prices_under(baseline, options)
+    prices, baseline_prices = prices_under(spiking, options), prices_under(baseline, options)
     shares = [1 - p.energy / q.energy for p, q in zip(prices, baseline_prices, strict=True)]
     mean_price = Price(_mean([p.fixed for p in prices]), _mean([p.slope for p in prices]), math.nan)
     baseline_energy = _mean([q.energy for q in baseline_prices])
@@ -188,15 +201,16 @@ def _saving(
 
 
 def write_comparison(config: Config, out: Path) -> None:
-    """Writes ``energy.csv`` and ``savings.csv``, all or nothing.
+    """Writes ``energy.csv``, ``savings.csv`` and ``memory.csv``, all or nothing.
 
     Raises:
         BenchError: if an account is missing.
     """
     accounts = measured_accounts(config) + structural_accounts(layout_of(config).structure)
     with staged_folder(out) as stage:
-        for name, table in (("energy", energies(accounts)), ("savings", savings(accounts))):
-            write_text(stage / f"{name}.csv", table_as_csv(table))
+        write_text(stage / "energy.csv", table_as_csv(energies(accounts)))
+        write_text(stage / "savings.csv", table_as_csv(savings(accounts)))
+        write_text(stage / "memory.csv", table_as_csv(memory_table(accounts)))
         provenance.write_record(stage / "energy.csv", settings={"configuration": config.name})
 
 

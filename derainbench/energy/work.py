@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from derainbench.energy.records import ATTENTION, MEMBRANE, SILENT, SPIKES
+from derainbench.energy.traffic import MEMBRANES, Traffic, network_traffic, spikes_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,10 @@ class Work:
         analog_values, spike_values: elements of layers' inputs and outputs that are moved.
         weights: weight elements read.
         membrane_values: reads and writes of membrane potentials.
+        possible_spikes, spikes: spikes that layers take, attention apart: if every neuron fired at
+            every time step, and those that really come. They are the emitted ones where each neuron
+            feeds one layer, and where it feeds several, as often as they are sent.
+        traffic: the same elements by kind and by how much a layer's memory must hold.
         spiking: whether the network has spiking neurons.
     """
 
@@ -42,12 +47,28 @@ class Work:
     spike_values: float = 0.0
     weights: float = 0.0
     membrane_values: float = 0.0
+    possible_spikes: float = 0.0
+    spikes: float = 0.0
+    traffic: tuple[Traffic, ...] = ()
     spiking: bool
 
     @property
     def firing_rate(self) -> float:
         """Mean firing rate: SOPs per possible one."""
         return self.sops / self.spike_reach if self.spike_reach else math.nan
+
+    def per_rate(self, possible: float, happened: float) -> float:
+        """The slope over the firing rate that gives what happened at the measured one.
+
+        Firing rates of layers keep their measured proportions; where nothing was measured, or
+        nothing fired, all are taken to be alike.
+
+        Args:
+            possible: an amount if every neuron fired at every time step.
+            happened: the amount at the measured rates.
+        """
+        rate = self.firing_rate
+        return happened / rate if rate > 0 else possible
 
 
 def work(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, reuse: bool) -> Work:
@@ -88,6 +109,11 @@ def work(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, reuse: bo
         spike_values=total(counted[on_spikes], "inputs"),
         weights=total(counted, "weights"),
         membrane_values=2 * total(others[others["category"] == MEMBRANE], "elements"),
+        possible_spikes=total(spikes, "inputs"),
+        spikes=float(spikes_in(spikes).sum(skipna=False)),
+        traffic=network_traffic(
+            counted, others, on_spikes, steps=float(layers["steps"].max()) if len(layers) else 1.0
+        ),
         spiking=spiking,
     )
 
@@ -104,5 +130,7 @@ def network_work(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, r
     """
     total = work(layers, others, spiking=spiking, reuse=reuse)
     if spiking and not neurons_seen(others):
-        return replace(total, adds=math.nan, multiplies=math.nan, membrane_values=math.nan)
+        unknown = dict.fromkeys(("adds", "multiplies", "membrane_values"), math.nan)
+        potentials = Traffic(MEMBRANES, math.nan, math.nan, 0.0, 0.0)
+        return replace(total, **unknown, traffic=(*total.traffic, potentials))
     return total
