@@ -136,4 +136,5 @@ def test_the_promised_tables_are_those_that_are_made():
 def test_a_configuration_may_name_its_papers(both):
     alone = both.model_copy(update={"papers": ["otter"]})
     assert set(papers(alone).frame["paper"]) == {"otter"}
-    assert [f.name for f in energy_figures.break_even_figures(alone)] == ["break-even-otter"]
+    shown = ["break-even-otter", "cache-sensitivity-otter"]
+    assert [f.name for f in energy_figures.break_even_figures(alone)] == shown

@@ -56,16 +56,17 @@ def _account_of_counts(
 ) -> Account:
     """Adds up counts image by image; ``facts`` are the other attributes of :class:`Account`."""
     by_image = list(layers.groupby("image", sort=False))
+
+    def works(reuse: bool) -> list[Work]:
+        return [network_work(rows, others, spiking=spiking, reuse=reuse) for _, rows in by_image]
+
+    as_it_is = works(False)
     return Account(
         spiking=spiking,
         **facts,
         images=tuple(str(image) for image, _ in by_image),
-        works={
-            reuse: [
-                network_work(rows, others, spiking=spiking, reuse=reuse) for _, rows in by_image
-            ]
-            for reuse in (False, True)
-        },
+        # Only what has time steps has something to reuse.
+        works={False: as_it_is, True: works(True) if spiking else as_it_is},
     )
 
 

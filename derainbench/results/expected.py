@@ -41,9 +41,12 @@ def spiking_runs(config: Config) -> list[str]:
 
 
 def energy_figures(config: Config, papers: list[Paper]) -> list[str]:
-    """Names of the figures on energy: one per paper, three per run of a spiking model."""
+    """Names of the figures on energy: one or two per paper, three per run of a spiking model."""
     kinds = ("energy-by-block", "firing-rates", "scenarios")
-    names = [f"break-even-{paper.name}" for paper in papers]
+    names = []
+    for paper in papers:
+        names.append(f"break-even-{paper.name}")
+        names += [f"cache-sensitivity-{paper.name}"] * bool(paper.counterpart)
     return names + [f"{kind}-{run}" for run in spiking_runs(config) for kind in kinds]
 
 

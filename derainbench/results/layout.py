@@ -115,7 +115,7 @@ class Layout:
 
     @property
     def scenarios(self) -> Path:
-        """Folder of ``energy.csv``, ``savings.csv`` and ``sensitivity.csv``."""
+        """Folder of ``energy.csv``, ``savings.csv``, ``memory.csv`` and ``sensitivity.csv``."""
         return self.root / "scenarios"
 
     @property

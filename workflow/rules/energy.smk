@@ -111,6 +111,7 @@ rule scenarios:
     output:
         energy=FILES.scenarios / "energy.csv",
         savings=FILES.scenarios / "savings.csv",
+        memory=FILES.scenarios / "memory.csv",
     log:
         f"{RESULTS}/logs/scenarios.log",
     benchmark:
@@ -127,7 +128,7 @@ rule scenarios:
         " > {log:q} 2>&1"
 
 
-# How the full-size verdicts move with time steps, image size and costs, no training needed.
+# How the full-size verdicts move with time steps, image size, costs and caches, no training needed.
 rule sensitivity:
     output:
         FILES.scenarios / "sensitivity.csv",

@@ -137,6 +137,7 @@ rule energy_figures:
         COUNTS,
         rules.structure.output,
         rules.scenarios.output,
+        rules.sensitivity.output,
         config=rules.record_config.output,
     output:
         report(

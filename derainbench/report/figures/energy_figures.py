@@ -17,6 +17,7 @@ from derainbench.foundation import provenance
 from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures import (
     break_even,
+    cache_sensitivity,
     firing_rates,
     scenario_matrix,
 )
@@ -46,7 +47,8 @@ def spiking_variants(config: Config) -> list[RunVariant]:
 
 def write_figures(config: Config, out: Path) -> None:
     """Writes ``energy-by-block-<run>``, ``firing-rates-<run>``, ``scenarios-<run>`` of every spiking
-    run, and ``break-even-<paper>`` of every paper.
+    run, ``break-even-<paper>`` of every paper, and ``cache-sensitivity-<paper>`` of every one whose
+    network has an ANN counterpart.
 
     Each as pdf, png and svg, all or nothing.
 
@@ -99,10 +101,20 @@ def _figures_of_papers(config: Config) -> Iterator[tuple[str, Figure]]:
             _break_even_name(paper),
             break_even.break_even_figure(energies, paper, rates, title),
         )
+        if paper.counterpart:
+            sensitivity = read_scenarios(config, "sensitivity")
+            yield (
+                _cache_name(paper),
+                cache_sensitivity.cache_figure(sensitivity, paper.network, rates, title),
+            )
 
 
 def _break_even_name(paper: AuditedPaper) -> str:
     return f"break-even-{paper.name}"
+
+
+def _cache_name(paper: AuditedPaper) -> str:
+    return f"cache-sensitivity-{paper.name}"
 
 
 def _measured_rates(config: Config, paper: AuditedPaper) -> dict[str, float]:
@@ -116,12 +128,16 @@ def _measured_rates(config: Config, paper: AuditedPaper) -> dict[str, float]:
 
 
 def break_even_figures(config: Config) -> Iterator[PageFigure]:
-    """What the page says of the figures that show saving by firing rate: one per paper."""
+    """What the page says of the figures by firing rate and by cache: one or two per paper."""
     for paper in map(read_audited_paper, config.paper_names):
         network = model_card(paper.network).title
         title = f"{network}: energy saved against firing rate"
         inputs = ("scenarios/energy.csv",)
         yield PageFigure(VERB, _break_even_name(paper), title, break_even.CAPTION, inputs)
+        if paper.counterpart:
+            title = f"{network}: energy over its ANN counterpart's against the size of caches"
+            inputs = ("scenarios/sensitivity.csv",)
+            yield PageFigure(VERB, _cache_name(paper), title, cache_sensitivity.CAPTION, inputs)
 
 
 def run_figures(config: Config) -> Iterator[PageFigure]:

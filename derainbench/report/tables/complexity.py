@@ -71,5 +71,5 @@ def _energies(config: Config) -> pd.DataFrame:
     table = plain_rows(read_scenarios(config, "energy"))
     table = table[table["source"] == "measured"]
     table = table.assign(run=table["name"].str.rsplit("/", n=1).str[0])
-    wide = table.pivot_table("mj", "run", "scenario")
+    wide = table.pivot_table("mj", "run", "scenario").reindex(columns=list(scenarios()))
     return wide.rename(columns=lambda s: f"energy_{s}_mj").reset_index()
