@@ -6,12 +6,14 @@ import math
 import pandas as pd
 import pytest
 import torch
+from spikingjelly.activation_based import op_counter
 from torch import nn
 
 from derainbench.catalog.costs import DEFAULT_COSTS, Costs, cost_tables
 from derainbench.catalog.memory_levels import MemoryLevel, bit_price, with_last_cache
 from derainbench.catalog.scenarios import memory_readings, scenarios
 from derainbench.energy.accounts import Account
+from derainbench.energy.estimators.measurement import Subjects
 from derainbench.energy.memory import memory_by_size
 from derainbench.energy.memory_readings import memory_table
 from derainbench.energy.model_structure import count_models
@@ -58,8 +60,14 @@ OUTPUTS = 2 * 32 * 8 * 3 + 2 * 8 * 8 * 2
 FIRST_WEIGHTS = 4 * 8 * 1
 ALWAYS = IMAGE + POTENTIALS + OUTPUTS + FIRST_WEIGHTS
 WEIGHTS = {"layer": (100 * 8 * 10, 0), "spike": (0, 500 * 8 * 10)}  # 100 bytes: the last memory
-SPIKES_BY = {"bits": (64 * 1 * 1, 0), "addresses": (0, 16 * 5 * 1)}  # 16 spikes of 32 neurons; 4 bytes
-PACKETS = {False: (0, 0), True: (2 * 16 * 7, 16 * 7)}  # a packet per value of the image and per spike
+SPIKES_BY = {
+    "bits": (64 * 1 * 1, 0),
+    "addresses": (0, 16 * 5 * 1),
+}  # 16 spikes of 32 neurons; 4 bytes
+PACKETS = {
+    False: (0, 0),
+    True: (2 * 16 * 7, 16 * 7),
+}  # a packet per value of the image and per spike
 
 
 @pytest.mark.parametrize("reading", memory_readings(), ids=lambda r: f"{r.weights}-{r.spikes}")
@@ -133,7 +141,9 @@ def test_neurons_that_were_not_seen_have_unknown_memory():
         NETWORK,
         membrane_values=math.nan,
         traffic=tuple(
-            row._replace(held=math.nan, moved=math.nan) if row.kind == "membrane potentials" else row
+            row._replace(held=math.nan, moved=math.nan)
+            if row.kind == "membrane potentials"
+            else row
             for row in NETWORK.traffic
         ),
     )
@@ -270,9 +280,6 @@ def spikes_of_one_layer() -> torch.Tensor:
 
 def test_spikingjellys_memories_by_size_differ_where_documentation_says():
     """Its Lemaire estimator of one layer: 27 weights met by one spike, of 81 in all."""
-    from derainbench.energy.estimators.measurement import Subjects
-    from spikingjelly.activation_based import op_counter
-
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1, bias=False)).eval()
     image = spikes_of_one_layer()

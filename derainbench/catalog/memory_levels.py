@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 ACCESS_BITS = 64  # of one access, in the source of the prices
 
@@ -47,7 +48,7 @@ def with_last_cache(levels: Sequence[MemoryLevel], capacity: float) -> tuple[Mem
         capacity: bytes, no smaller than the smallest cache.
     """
     *caches, memory = levels
-    pairs = list(zip(caches, caches[1:], strict=False))
+    pairs = list(pairwise(caches))
     smaller, larger = next((p for p in pairs if capacity <= p[1].bytes), pairs[-1])
     exponent = math.log(larger.access / smaller.access) / math.log(larger.bytes / smaller.bytes)
     access = smaller.access * (capacity / smaller.bytes) ** exponent

@@ -67,7 +67,9 @@ def memory_by_size(work: Work, costs: Costs, scenario: Scenario) -> list[MemoryP
 
 
 def _level_price(row: Traffic, costs: Costs, scenario: Scenario) -> MemoryPrice:
-    bits = _weight_bits(costs) if row.kind == WEIGHTS else 1 if row.kind == SPIKES_IN else costs.bits
+    bits = (
+        _weight_bits(costs) if row.kind == WEIGHTS else 1 if row.kind == SPIKES_IN else costs.bits
+    )
     price = bit_price(costs.levels, row.held * bits / BITS_OF_BYTE)
     if row.kind == WEIGHTS:
         by_event = scenario.weights == "spike" and row.possible

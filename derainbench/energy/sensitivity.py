@@ -29,8 +29,10 @@ MAC_TO_AC = (1, 2, 5, 10, 20, 50, 100, 200)
 CACHES = tuple(8192 * 2**doubled for doubled in range(14))  # bytes: 8 KB to 64 MB
 TIME_STEPS_VARIED, SIZE_VARIED = "time steps", "size"
 RATIO_VARIED = "MAC to accumulate"
-COLUMNS = ("model", "varied", "value", "scenario", "reuse", "break_even_rate", "fixed_share")
-COLUMNS += ("slope_share",)
+COLUMNS = (
+    *("model", "varied", "value", "scenario", "reuse"),
+    *("break_even_rate", "fixed_share", "slope_share"),
+)
 
 
 def sensitivity(model: str, counterpart: str) -> pd.DataFrame:

@@ -81,8 +81,9 @@ def _summed(
     """
     rows = np.asarray(chosen, bool) & (moved.to_numpy() > 0)
     sizes, group = np.unique(held.to_numpy(float)[rows], return_inverse=True)
-    sums = [np.bincount(group, amount.to_numpy(float)[rows]) for amount in (moved, *events)]
-    sums += [np.zeros(len(sizes))] * (3 - len(sums))
+    amounts_moved = [amount.to_numpy(float)[rows] for amount in (moved, *events)]
+    amounts_moved += [np.zeros(len(group))] * (3 - len(amounts_moved))  # no events
+    sums = [np.bincount(group, amount) for amount in amounts_moved]
     for size, *amounts in zip(sizes, *sums, strict=True):
         yield Traffic(kind, float(size), *map(float, amounts))
 

@@ -130,7 +130,12 @@ def network_work(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, r
     """
     total = work(layers, others, spiking=spiking, reuse=reuse)
     if spiking and not neurons_seen(others):
-        unknown = dict.fromkeys(("adds", "multiplies", "membrane_values"), math.nan)
         potentials = Traffic(MEMBRANES, math.nan, math.nan, 0.0, 0.0)
-        return replace(total, **unknown, traffic=(*total.traffic, potentials))
+        return replace(
+            total,
+            adds=math.nan,
+            multiplies=math.nan,
+            membrane_values=math.nan,
+            traffic=(*total.traffic, potentials),
+        )
     return total

@@ -87,7 +87,7 @@
     if (!priced) {
       field("saving").textContent = "Not known:";
       field("sentence").textContent = "the sources give no number for this choice. Without trained weights nobody knows "
-        + "how many zeros there are to skip; some cost tables price no memory or elementwise operations, and only one "
+        + "how many zeros there are to skip; some cost tables price no MACs, memory or elementwise operations, and only one "
         + "prices quantised ANN counterparts.";
       return;
     }
