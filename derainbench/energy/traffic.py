@@ -57,7 +57,7 @@ def network_traffic(
     return (
         *_summed(VALUES_IN, ~spiking, taken, inputs),
         *_summed(SPIKES_IN, spiking, taken, inputs, inputs, spikes_in(layers)),
-        *_summed(VALUES_OUT, spiking | True, given, layers["outputs"]),
+        *_summed(VALUES_OUT, np.ones_like(spiking), given, layers["outputs"]),
         *_summed(WEIGHTS, ~driven, weights, weights),
         *_summed(WEIGHTS, driven, weights, weights, *fetches),
         *_summed(MEMBRANES, updates > 0, updates / steps, 2 * updates),  # read, and written
