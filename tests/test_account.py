@@ -93,7 +93,7 @@ def test_a_summary_by_hand():
     layers = table(
         ("layer", ANALOG, 1000, 900, 800, 60),
         ("layer", SPIKES, 3000, 2500, 500, 30),
-        ("layer", SILENT, 500, 500, 0, 10),
+        ("layer", SPIKES, 500, 500, 0, 10),  # that never come
         ("attention", ANALOG, 70, 70, 50, 0),
     )
     rest = others(("membrane", 40), ("activation", 30), (UNKNOWN, 30))

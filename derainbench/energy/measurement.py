@@ -9,11 +9,14 @@ import pandas as pd
 import torch
 
 from derainbench.catalog.model_cards import model_card
+from derainbench.catalog.readings import DEFAULT_READING
 from derainbench.data.crops import to_tensor
 from derainbench.data.images import read_rgb
 from derainbench.data.pairs import dataset_digests, read_split
 from derainbench.energy.count_tables import image_totals, layer_table
 from derainbench.energy.forward_pass import count_on_image
+from derainbench.energy.input_classes import settled
+from derainbench.energy.readings import graded_layers, readings_of, undetermined
 from derainbench.energy.records import TABLE_SIZE, UNKNOWN
 from derainbench.energy.structure import structure
 from derainbench.energy.unseen import not_seen, time_steps
@@ -55,6 +58,17 @@ def _squares(crop: torch.Tensor, side: int | None) -> list[torch.Tensor]:
     ]
 
 
+def _means(
+    layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, reading: str
+) -> dict[str, float | None]:
+    """Means over images of their totals; None where that is not known."""
+    totals = [
+        image_totals(rows, others, spiking=spiking, reading=reading)
+        for _, rows in layers.groupby("image", sort=False)
+    ]
+    return {k: None if pd.isna(v) else v for k, v in pd.DataFrame(totals).mean().items()}
+
+
 def measure(
     *,
     model_name: str,
@@ -71,8 +85,9 @@ def measure(
 
     Writes ``layers.csv`` (a row per image and convolution or matrix product), ``others.csv`` (a
     row per module and other operator) and ``energy.json`` (means over images, the structure at
-    256x256, and under ``not_seen`` what could not be told, if anything), all or nothing. Without
-    weights the structure is counted, and rates stay empty.
+    256x256; ``not_seen``: what could not be told; ``undetermined``, ``graded``: layers whose input
+    leaves a choice, and ``readings``: the means under each; if there is any), all or nothing.
+    Without weights the structure is counted, and rates stay empty.
 
     Raises:
         BenchError: for unusable weights or images, or one without the other.
@@ -101,13 +116,11 @@ def measure(
     counted = structure(model_name, arguments, size)
     at_table_size = counted if size == TABLE_SIZE else structure(model_name, arguments)
     layers, others = counted.layers, counted.others
-    layers = pd.concat(tables) if tables else layers.assign(image="")
-    per_image = pd.DataFrame(
-        [
-            image_totals(rows, others, spiking=card.spiking)
-            for _, rows in layers.groupby("image", sort=False)
-        ]
-    )
+    layers = pd.concat(tables, ignore_index=True) if tables else layers.assign(image="")
+    if tables and card.spiking:
+        layers = settled(layers, counted.layers)
+    names = readings_of(layers, spiking=card.spiking)
+    means = {name: _means(layers, others, spiking=card.spiking, reading=name) for name in names}
     result: dict[str, Any] = {
         "model": card.name,
         "kwargs": arguments,
@@ -116,13 +129,19 @@ def measure(
         "size": [size, size],
         "images": len(tables),
         "structure": at_table_size.totals(TABLE_SIZE),
-        "mean": {k: None if pd.isna(v) else v for k, v in per_image.mean().items()},
+        "mean": means[DEFAULT_READING],
         "operators_without_a_rule": sorted(
             set(others.loc[others["category"] == UNKNOWN, "operator"])
         ),
     }
     if unseen := not_seen(layers, others, spiking=card.spiking):
         result["not_seen"] = unseen
+    if silent := undetermined(layers, spiking=card.spiking):
+        result["undetermined"] = silent
+    if graded := graded_layers(layers, spiking=card.spiking):
+        result["graded"] = graded
+    if len(means) > 1:
+        result["readings"] = means
     with staged_folder(out) as stage:
         layers.insert(0, "image", layers.pop("image"))
         write_text(stage / "layers.csv", layers.to_csv(index=False, float_format="%.9g"))
