@@ -6,24 +6,34 @@ import pandas as pd
 import pytest
 import torch
 import toys
+import yaml
 from counts import only
+from helpers import CARD_FACTS, noise, read_json, save
+from safetensors.torch import save_file
 from test_scenarios import SIMPLE
 from torch import nn
+from typer.testing import CliRunner
 
+from derainbench.catalog import model_cards
+from derainbench.catalog.model_cards import card_files
 from derainbench.catalog.readings import DEFAULT_READING, readings
 from derainbench.catalog.scenarios import scenarios
+from derainbench.cli import accounting
 from derainbench.energy.accounts import Account
 from derainbench.energy.comparison import energies, savings, table_by_reading
 from derainbench.energy.count_tables import layer_table, other_table
 from derainbench.energy.forward_pass import count_on_image
 from derainbench.energy.input_classes import joined_probes, settled
 from derainbench.energy.levels import MOST, Levels, levels_of
+from derainbench.energy.measurement import measure
 from derainbench.energy.pricing import price
 from derainbench.energy.probing import probed_layers
 from derainbench.energy.readings import readings_of, undetermined
 from derainbench.energy.records import ANALOG, GRADED, INTEGER, SILENT, SPIKES
+from derainbench.energy.structure import structure
 from derainbench.energy.work import Work, work
 
+CARD = CARD_FACTS | {"name": "toy", "title": "Toy", "no_weights": "it is a toy"}
 NO_OTHERS = other_table([])
 AS_SPIKES = [name for name, r in readings().items() if r.graded == "accumulates"]
 
@@ -388,3 +398,89 @@ def test_tables_by_reading_hold_every_reading_and_leave_the_others_alone():
     saved = at(table_by_reading([snn, ann], savings), **chosen).set_index("reading")["saving"]
     assert saved["as-values"] == pytest.approx(1 - 3)
     assert saved["silent-as-spikes"] == pytest.approx(1 - 2)
+
+
+def a_card(network, tmp_path, monkeypatch) -> None:
+    known = card_files()
+    card = CARD | {"network": {"build": network}, "spiking": True}
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(card))
+    monkeypatch.setattr(model_cards, "card_files", lambda: {**known, "toy": tmp_path / "toy.yaml"})
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_an_account_says_which_layers_are_undetermined_and_gives_both_readings(
+    weights, tmp_path, monkeypatch
+):
+    a_card("test_readings:ClosedGate", tmp_path, monkeypatch)
+    arguments = ["energy", "--model", "toy", "--out", str(tmp_path / "out"), "--size", "32"]
+    if weights:
+        save(tmp_path / "test/input/a.png", noise(32, 32))
+        save_file(ClosedGate().state_dict(), tmp_path / "w.safetensors")
+        arguments += [
+            "--weights",
+            str(tmp_path / "w.safetensors"),
+            "--data",
+            str(tmp_path / "test"),
+        ]
+    done = CliRunner().invoke(accounting.app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "the input of last is zero throughout, in every probing too" in done.stderr
+    facts = read_json(tmp_path / "out" / "energy.json")
+    assert facts["undetermined"] == ["last"]
+    size = 32 * 32
+    first, last = size * 3 * 27, 2 * size * 3 * 4  # 3x3 once; 1x1 at both time steps
+    assert facts["mean"] == facts["readings"]["as-values"]
+    analog = {name: mean["macs_analog"] for name, mean in facts["readings"].items()}
+    assert analog == {"as-values": first + last, "silent-as-spikes": first}
+    assert facts["structure"]["macs_undetermined"] == last * 8**2  # at 256x256
+    layers = pd.read_csv(tmp_path / "out" / "layers.csv").set_index("layer")
+    assert layers["input"].to_dict() == {"conv": ANALOG, "last": SILENT}
+
+
+def test_a_dead_layer_of_trained_weights_is_what_probing_says(tmp_path, monkeypatch):
+    """Its neurons do not fire on the image: spikes that never came, and nothing is left open."""
+    a_card("test_readings:Dead", tmp_path, monkeypatch)
+    save(tmp_path / "test/input/a.png", noise(32, 32))
+    save_file(Dead().state_dict(), tmp_path / "w.safetensors")
+    facts = measure(
+        model_name="toy",
+        weights=tmp_path / "w.safetensors",
+        split_folder=tmp_path / "test",
+        out=tmp_path / "out",
+        size=32,
+        device="cpu",
+    )
+    assert not {"undetermined", "readings", "not_seen", "graded"} & set(facts)
+    assert facts["mean"]["macs_analog"] == 32 * 32 * 3 * 27
+    assert (facts["mean"]["sops"], facts["mean"]["firing_rate"]) == (0, 0)
+    layers = pd.read_csv(tmp_path / "out" / "layers.csv").set_index("layer")
+    assert layers.loc["last", ["input", "activation_density"]].tolist() == [SPIKES, 0]
+    assert "levels" not in layers
+
+
+def test_graded_spikes_of_a_structure_have_parts_but_no_counts(tmp_path, monkeypatch):
+    a_card("test_readings:SummedToSize", tmp_path, monkeypatch)
+    counted = structure("toy", {}, 32)
+    row = counted.layers.set_index("layer").loc["last"]
+    assert (row["input"], row["levels"], row["level_step"], row["unit_spikes"]) == (GRADED, 3, 1, 2)
+    assert math.isnan(row["unit_operations"])
+    found = work(counted.layers, counted.others, spiking=True, reuse=False, reading="as-spikes")
+    assert found.spike_reach == 2 * row["reach"] and math.isnan(found.sops)
+    facts = measure(model_name="toy", out=tmp_path / "out", size=32, device="cpu")
+    assert facts["graded"] == {"last": {"levels": 3, "level_step": 1}}
+    assert set(facts["readings"]) == {"as-values", "graded-as-spikes"}
+    assert facts["readings"]["graded-as-spikes"]["sops"] is None
+
+
+class Dead(Silenced):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x)[:, :3] + x
+
+
+class ClosedGate(Dead):
+    def __init__(self) -> None:
+        super().__init__(gate=0.0)
+
+
+class SummedToSize(toys.SummedSpikes):
+    pass

@@ -7,7 +7,6 @@ looks at one layer together tell more: images, calls in one pass, and probes of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any
 
 import pandas as pd
@@ -35,12 +34,16 @@ def joined_probes(probes: Sequence[pd.DataFrame]) -> pd.DataFrame:
         The first one, with the classes of all of them.
     """
     rows = [_joined(looks) for looks in zip(*map(_looks, probes), strict=True)]
-    return probes[0].assign(**pd.DataFrame(rows, columns=CLASS_COLUMNS).to_dict("list"))
+    table = probes[0].copy()
+    table[CLASS_COLUMNS] = pd.DataFrame(rows, columns=CLASS_COLUMNS, index=table.index)
+    return table
 
 
 def _looks(layers: pd.DataFrame) -> list[dict[str, Any]]:
     looks = layers.reindex(columns=CLASS_COLUMNS).fillna(dict.fromkeys(GRADED_COLUMNS, 0))
-    return looks.to_dict("records")
+    return [
+        {str(column): value for column, value in look.items()} for look in looks.to_dict("records")
+    ]
 
 
 def _joined(looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -70,10 +73,10 @@ def _joined(looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _common(looks: Sequence[dict[str, Any]]) -> Levels | None:
     """The levels of several looks at spikes, graded or not; None if their grid has too many."""
 
-    def both(first: Levels | None, second: Levels | None) -> Levels | None:
-        return None if first is None or second is None else first | second
-
-    return reduce(both, map(_levels, looks))
+    common: Levels | None = BINARY
+    for look in looks:
+        common = common and common | _levels(look)
+    return common
 
 
 def _levels(look: dict[str, Any]) -> Levels:

@@ -66,7 +66,8 @@ def _means(
         image_totals(rows, others, spiking=spiking, reading=reading)
         for _, rows in layers.groupby("image", sort=False)
     ]
-    return {k: None if pd.isna(v) else v for k, v in pd.DataFrame(totals).mean().items()}
+    means = pd.DataFrame(totals).mean().items()
+    return {str(name): None if pd.isna(value) else value for name, value in means}
 
 
 def measure(

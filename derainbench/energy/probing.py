@@ -19,7 +19,7 @@ from torch import nn
 
 from derainbench.energy.count_tables import layer_table
 from derainbench.energy.forward_pass import count_on_image
-from derainbench.energy.input_classes import joined_probes, settled
+from derainbench.energy.input_classes import joined_probes, settled, without_empty_levels
 from derainbench.energy.records import GRADED, LAYER, SILENT
 
 # Factors on the norms' parameters, one for each further probe. Thresholds differ by two orders of
@@ -44,7 +44,7 @@ def probed_layers(build: Callable[[], nn.Module], side: int) -> pd.DataFrame:
         if not layers.isin([SILENT, GRADED]).any():
             break
         probes.append(_probe(build, side, seed=seed, gain=gain))
-    return settled(joined_probes(probes)) if len(probes) > 1 else probes[0]
+    return without_empty_levels(settled(joined_probes(probes)))
 
 
 def _probe(

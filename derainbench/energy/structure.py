@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -95,8 +96,9 @@ def structure(
             raise BenchError(f"{model_name}: its layers differ between two sizes of image")
         classes = [column for column in CLASS_COLUMNS if column in seen]
         layers[classes] = seen[classes]
-        if UNITS in seen:
-            layers[UNITS] = seen[UNITS].where(seen["input"] != GRADED)  # an image's alone
+        if "levels" in seen:
+            # How many unit spikes there are is seen on images alone.
+            layers[UNITS] = np.where(seen["input"] == GRADED, np.nan, 0.0)
     if side != size:
         squares = (size / side) ** 2
         amounts = ["macs", "reach", "weights", "input_elements", "output_elements"]
