@@ -143,6 +143,7 @@ def test_measuring_writes_every_layer_of_every_image(measured, tmp_path):
         "energy.json",
         "energy.json.provenance.json",
         "layers.csv",
+        "neurobench.json",
         "others.csv",
     ]
     layers = pd.read_csv(tmp_path / "out" / "layers.csv")

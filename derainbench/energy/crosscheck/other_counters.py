@@ -8,6 +8,7 @@ adds between two module boundaries belongs to the module that runs.
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -49,6 +50,8 @@ class OtherCounter:
         package: the distribution that it comes from.
         read: counts a model's forward pass on an image [1,3,H,W].
         module_types: module types that it knows, for one that goes by types; else None.
+        subclasses: whether a rule holds for subclasses of its type, too.
+        counts_padding: whether products with padding count.
         flops_per_mac: what it adds for one MAC.
         needs_values: counts meta tensors, which have no data, not at all or otherwise than real
             ones.
@@ -60,6 +63,13 @@ class OtherCounter:
     module_types: Callable[[], Iterable[type]] | None = None
     flops_per_mac: int = 1
     needs_values: bool = False
+    subclasses: bool = False
+    counts_padding: bool = True
+
+    def has_rule(self, kind: type) -> bool:
+        """Whether it knows a module type."""
+        types = tuple(self.module_types() if self.module_types else ())
+        return issubclass(kind, types) if self.subclasses else kind in types
 
 
 class TotalsByModule:
@@ -239,6 +249,38 @@ def _read_syops(model: nn.Module, image: torch.Tensor) -> Reading:
     return Reading(float(operations), {}, int(parameters))
 
 
+def _read_neurobench(model: nn.Module, image: torch.Tensor) -> Reading:
+    """ "Dense" of NeuroBench's metric SynapticOperations, layer by layer.
+
+    Its hooks and its counting of a layer are used as they are. Its metric adds up float32 numbers,
+    which hold whole ones to 2**24 only: here layers and inputs are doubles.
+    """
+    from neurobench.metrics.utils.layers import single_layer_MACs
+    from neurobench.models import TorchModel
+
+    network = TorchModel(model)
+    network.register_hooks()
+    hooks = list(network.connection_hooks)
+    try:
+        network(image)
+    finally:
+        network.close_hooks()
+    first = {module: path for path, module in model.named_modules()}
+    parts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for hook in hooks:
+        layer = copy.deepcopy(hook.layer).double()
+        for (x,) in hook.inputs:
+            macs, _ = single_layer_MACs(x.double(), layer, total=True)
+            parts[first[hook.layer]][RULE] += macs
+    return Reading(sum(counted[RULE] for counted in parts.values()), parts)
+
+
+def _neurobench_types() -> Iterable[type]:
+    from neurobench.blocks.layer import SUPPORTED_LAYERS
+
+    return SUPPORTED_LAYERS
+
+
 COUNTERS = (
     OtherCounter(
         "torch FlopCounterMode",
@@ -274,6 +316,15 @@ COUNTERS = (
     # Meta tensors are interpolated by torch functions, which ptflops would count as the network's.
     OtherCounter("ptflops pytorch", "ptflops", _read_ptflops, _ptflops_types, needs_values=True),
     OtherCounter("thop", "thop", _read_thop, _thop_types),
+    OtherCounter(
+        "neurobench",
+        "neurobench",
+        _read_neurobench,
+        _neurobench_types,
+        needs_values=True,
+        subclasses=True,
+        counts_padding=False,
+    ),
     # Not a dependency: it cannot be imported beside spikingjelly 2.0.0.
     OtherCounter("syops", "syops", _read_syops, needs_values=True),
 )
