@@ -2,6 +2,7 @@
 
 import copy
 import math
+from importlib import metadata
 
 import pandas as pd
 import pytest
@@ -107,6 +108,16 @@ def test_metrics_are_those_of_the_package(name):
         del expected["activation_sparsity"]  # 0, for want of activations
     assert {k: found["metrics"][k] for k in expected} == expected
     assert found["samples"] == 2 and found["sample_size"] == [16, 16]
+
+
+def test_the_definitions_are_those_of_the_package_at_hand():
+    pytest.importorskip("neurobench")
+    from neurobench.blocks import activation, layer
+
+    assert metadata.version("neurobench") == definitions.VERSION
+    assert set(layer.STATELESS_LAYERS) == set(definitions.STATELESS)
+    assert set(layer.RECURRENT_LAYERS + layer.RECURRENT_CELLS) == set(definitions.RECURRENT)
+    assert {*activation.SUPPORTED_ACTIVATIONS, neuron.BaseNode} == set(definitions.ACTIVATIONS)
 
 
 def test_operations_by_hand():

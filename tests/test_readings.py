@@ -18,9 +18,11 @@ from derainbench.catalog import model_cards
 from derainbench.catalog.model_cards import card_files
 from derainbench.catalog.readings import DEFAULT_READING, readings
 from derainbench.catalog.scenarios import scenarios
-from derainbench.cli import accounting
+from derainbench.cli import accounting, models
 from derainbench.energy.accounts import Account
 from derainbench.energy.comparison import energies, savings, table_by_reading
+from derainbench.energy.conformance.accountability import spikes_as_stated
+from derainbench.energy.conformance.subject import Subject
 from derainbench.energy.count_tables import layer_table, other_table
 from derainbench.energy.forward_pass import count_on_image
 from derainbench.energy.input_classes import joined_probes, settled
@@ -231,16 +233,16 @@ def test_neurons_that_nobody_knows_are_driven_by_their_norms():
 
 def test_probing_leaves_no_hooks_and_no_random_numbers_behind():
     state = torch.random.get_rng_state()
-    models = []
+    built = []
 
     def build():
-        models.append(Silenced())
-        return models[-1]
+        built.append(Silenced())
+        return built[-1]
 
     first, second = probed_layers(build, 16), probed_layers(build, 16)
     pd.testing.assert_frame_equal(first, second)
     assert torch.equal(state, torch.random.get_rng_state())
-    assert not any(m._forward_pre_hooks for model in models for m in model.modules())
+    assert not any(m._forward_pre_hooks for model in built for m in model.modules())
 
 
 def rows(*of: tuple) -> pd.DataFrame:
@@ -435,6 +437,25 @@ def test_an_account_says_which_layers_are_undetermined_and_gives_both_readings(
     assert facts["structure"]["macs_undetermined"] == last * 8**2  # at 256x256
     layers = pd.read_csv(tmp_path / "out" / "layers.csv").set_index("layer")
     assert layers["input"].to_dict() == {"conv": ANALOG, "last": SILENT}
+
+
+def test_the_structure_names_undetermined_layers_on_stderr(tmp_path, monkeypatch):
+    a_card("test_readings:ClosedGate", tmp_path, monkeypatch)
+    arguments = ["structure", "--model", "toy", "--out", str(tmp_path / "out"), "--size", "32"]
+    done = CliRunner().invoke(models.app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "not seen: toy: the input of last is zero in every probing" in done.stderr
+    layers = pd.read_csv(tmp_path / "out" / "layers.csv").set_index("layer")
+    assert layers["input"].to_dict() == {"conv": ANALOG, "last": SILENT}
+
+
+def test_validation_names_them_too(tmp_path, monkeypatch):
+    for network, said in (
+        ("ClosedGate", "layers whose input is zero in every probing: last"),
+        ("SummedToSize", "layers on graded spikes: last"),
+    ):
+        a_card(f"test_readings:{network}", tmp_path, monkeypatch)
+        assert spikes_as_stated(Subject("toy", {}, 32)).endswith(said)
 
 
 def test_a_dead_layer_of_trained_weights_is_what_probing_says(tmp_path, monkeypatch):

@@ -8,6 +8,10 @@ algorithms and systems", Nature Communications 16, 2025. Where our counts are de
 
 from __future__ import annotations
 
+import math
+from typing import cast
+
+import torch
 from spikingjelly.activation_based.neuron import BaseNode
 from torch import nn
 
@@ -41,6 +45,11 @@ def connections(model: nn.Module) -> dict[str, nn.Module]:
     return {name: m for name, m in model.named_modules() if isinstance(m, STATELESS)}
 
 
+def weight_of(layer: nn.Module) -> torch.Tensor:
+    """The weight of one of :func:`connections`, a parameter or made of some."""
+    return cast(torch.Tensor, layer.weight)
+
+
 def has_recurrent_layers(model: nn.Module) -> bool:
     """Whether there are layers whose operations NeuroBench has formulas of its own for."""
     return any(isinstance(module, RECURRENT) for module in model.modules())
@@ -54,7 +63,8 @@ def footprint(model: nn.Module) -> int:
 
 def connection_sparsity(model: nn.Module) -> float:
     """Share of zero weights; NaN for a model without a layer that has connections."""
-    weights = [m.weight for m in connections(model).values() if not list(m.children())]
+    layers = [layer for layer in connections(model).values() if not list(layer.children())]
+    weights = list(map(weight_of, layers))
     total = sum(weight.numel() for weight in weights)
-    zeros = sum(int((weight == 0).sum()) for weight in weights)
-    return round(zeros / total, 4) if total else float("nan")
+    zeros = sum(weight.numel() - int(weight.count_nonzero()) for weight in weights)
+    return round(zeros / total, 4) if total else math.nan

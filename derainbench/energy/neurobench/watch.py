@@ -6,12 +6,13 @@ import copy
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from spikingjelly.activation_based.neuron import BaseNode
 from torch import nn
 
-from derainbench.energy.neurobench.definitions import ACTIVATIONS, connections
+from derainbench.energy.neurobench.definitions import ACTIVATIONS, connections, weight_of
 from derainbench.energy.records import GRADED, SILENT, SPIKES
 
 
@@ -57,7 +58,7 @@ class NeuroBenchWatch:
             ):
                 self._hooks.append(module.register_forward_hook(self._see_activation))
         for name, layer in self._layers.items():
-            if (layer.weight == 0).any():
+            if not weight_of(layer).all():
                 self._hooks.append(
                     layer.register_forward_pre_hook(
                         lambda _, inputs, name=name: self._masks[name].append(inputs[0] != 0)
@@ -120,7 +121,7 @@ class NeuroBenchWatch:
             products = [_without_zeros(self._layers[name], mask) for mask in masks]
             if len(products) != len(of_layer):  # one call, several products
                 products = [sum(products), *[0.0] * (len(of_layer) - 1)]
-            effective[of_layer] = products
+            effective.loc[of_layer] = np.array(products)
         self.images.append(
             {
                 "activations": self._activations,
@@ -141,7 +142,6 @@ def _without_zeros(layer: nn.Module, mask: torch.Tensor) -> float:
     for hooks in (binary._forward_hooks, binary._forward_pre_hooks):
         hooks.clear()
     binary = binary.double()
-    binary.weight.copy_(layer.weight != 0)
-    if binary.bias is not None:
-        binary.bias.zero_()
+    for name, parameter in binary.named_parameters():
+        parameter.copy_((parameter != 0) & (name == "weight"))
     return float(binary(mask.double()).sum())
