@@ -294,6 +294,15 @@ def test_levels_without_a_common_grid_are_values():
     assert found["input"].tolist() == [ANALOG] * 2 and "levels" not in found
 
 
+def test_levels_of_a_layer_that_takes_values_elsewhere_were_values_by_chance():
+    graded, value = ("a", GRADED, 8, 3, 0.5, 2, 10), ("a", ANALOG, 9, 0, 0, 0, 0)
+    silent, spikes = ("a", SILENT, 0, 0, 0, 0, 0), ("a", SPIKES, 3, 0, 0, 0, 0)
+    assert settled(rows(graded, silent), rows(value))["input"].tolist() == [ANALOG] * 2
+    found = settled(rows(graded, value, silent, spikes))
+    assert found["input"].tolist() == [ANALOG, ANALOG, SILENT, SPIKES]
+    assert "levels" not in found
+
+
 def test_values_outdo_spikes_and_spikes_outdo_silence():
     looks = [
         rows(

@@ -19,6 +19,8 @@ GRADED_COLUMNS = ["levels", "level_step", "unit_spikes", UNITS]
 # Of a look: what an input is, as far as it is not of one image.
 CLASS_COLUMNS = ["input", "constant", *GRADED_COLUMNS[:-1]]
 _VALUES = (ANALOG, INTEGER)
+_NO_LEVELS = {"levels": 0, "level_step": 0.0, "unit_spikes": 0}
+_VALUE = {"input": ANALOG, "constant": False, **_NO_LEVELS}
 
 
 def joined_probes(probes: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -48,19 +50,18 @@ def _looks(layers: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _joined(looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     seen = [look for look in looks if look["input"] != SILENT]
-    blank = {"levels": 0, "level_step": 0.0, "unit_spikes": 0}
     if not seen:
-        return {"input": SILENT, "constant": False, **blank}
+        return {"input": SILENT, "constant": False, **_NO_LEVELS}
     constant = all(look["constant"] for look in seen)
     kinds = {str(look["input"]) for look in seen}
     for kind in _VALUES:
         if kind in kinds:
-            return {"input": kind, "constant": constant, **blank}
+            return {"input": kind, "constant": constant, **_NO_LEVELS}
     if GRADED not in kinds:
-        return {"input": kinds.pop(), "constant": constant, **blank}
+        return {"input": kinds.pop(), "constant": constant, **_NO_LEVELS}
     levels = _common(seen)
     if levels is None:
-        return {"input": ANALOG, "constant": constant, **blank}
+        return {"input": ANALOG, "constant": constant, **_NO_LEVELS}
     return {
         "input": GRADED,
         "constant": constant,
@@ -91,8 +92,8 @@ def settled(layers: pd.DataFrame, probed: pd.DataFrame | None = None) -> pd.Data
 
     A silent input is what the same layer takes elsewhere, if that is one thing; else it stays
     silent. Graded spikes, and spikes of a layer that takes graded ones elsewhere, get one grid of
-    levels. What was seen to be a value stays one. Nothing hangs on it inside attention: what was
-    seen there is left as it is.
+    levels; where the layer takes values elsewhere, levels were values by chance. Spikes and values
+    stay what they were seen to be. Nothing hangs on it inside attention: that is left as it is.
 
     Args:
         layers: columns of :class:`~derainbench.energy.records.LayerCount`, rows of any images.
@@ -110,9 +111,10 @@ def settled(layers: pd.DataFrame, probed: pd.DataFrame | None = None) -> pd.Data
     table[GRADED_COLUMNS] = table[GRADED_COLUMNS].fillna(0.0)
     for name in doubtful:
         known = _class_of_all(_looks(looks[looks["layer"] == name]))
-        if known is None:
-            continue
         rows = table.index[to_settle & (table["layer"] == name)]
+        if known is None:  # several things
+            rows = rows[table.loc[rows, "input"] == GRADED]
+            known = _VALUE
         _settle(table, rows, known)
     return without_empty_levels(table)
 
@@ -125,11 +127,9 @@ def without_empty_levels(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _class_of_all(looks: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """What a layer takes, if all looks that saw anything saw spikes, or all saw values."""
-    kinds = {look["input"] for look in looks} - {SILENT}
-    if not kinds or (kinds & {SPIKES, GRADED} and kinds & set(_VALUES)):
-        return None
-    return _joined(looks)
+    """What a layer takes; None if both spikes of 0 and 1 and values were seen."""
+    kinds = {look["input"] for look in looks}
+    return None if SPIKES in kinds and kinds & set(_VALUES) else _joined(looks)
 
 
 def _settle(table: pd.DataFrame, rows: pd.Index, known: dict[str, Any]) -> None:

@@ -69,8 +69,9 @@ def graded_layers(layers: pd.DataFrame, *, spiking: bool) -> dict[str, dict[str,
     """Number of levels and their distance of a spiking network's layers on graded spikes."""
     rows = layers[(layers["input"] == GRADED) & (layers["role"] == LAYER) & spiking]
     return {
-        name or "the model": {"levels": int(levels), "level_step": float(step)}
-        for name, levels, step in rows.get(["layer", "levels", "level_step"], rows.iloc[:, :3])
-        .drop_duplicates()
-        .itertuples(index=False)
+        str(row["layer"]) or "the model": {
+            "levels": int(row["levels"]),
+            "level_step": float(row["level_step"]),
+        }
+        for _, row in rows.drop_duplicates("layer").iterrows()
     }
