@@ -10,6 +10,7 @@ import yaml
 from counts import only
 from helpers import CARD_FACTS, noise, read_json, save
 from safetensors.torch import save_file
+from spikingjelly.activation_based import neuron
 from test_scenarios import SIMPLE
 from torch import nn
 from typer.testing import CliRunner
@@ -229,6 +230,41 @@ def test_neurons_that_nobody_knows_are_driven_by_their_norms():
     found = probed_layers(Graded, 16).set_index("layer").loc["last"]
     assert (found["input"], found["levels"], found["level_step"]) == (GRADED, 5, 0.25)
     assert found["unit_spikes"] == 4
+
+
+class Faint(nn.Module):
+    """A neuron that gets next to nothing, and a layer behind it."""
+
+    T = 4
+
+    def __init__(self, kind: type[neuron.BaseNode]) -> None:
+        super().__init__()
+        self.node, self.last = kind(step_mode="m"), nn.Conv2d(3, 4, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.node.reset()
+        spikes = self.node(1e-3 * x.expand(4, *x.shape))
+        self.node.reset()
+        return self.last(spikes.flatten(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels", "highest"),
+    [
+        (neuron.ILIFNode, 5, 4),  # 0 to 4 spikes at once
+        (neuron.TernaryIFNode, 3, 1),
+        (neuron.TernaryLIFNode, 3, 1),
+    ],
+)
+def test_graded_neurons_of_spikingjelly_show_all_of_their_levels(kind, levels, highest):
+    row = probed_layers(lambda: Faint(kind), 16).iloc[0]
+    assert (row["input"], row["levels"], row["level_step"]) == (GRADED, levels, 1)
+    assert row["unit_spikes"] == highest
+
+
+@pytest.mark.parametrize("kind", [neuron.IFNode, neuron.LIFNode, neuron.ParametricLIFNode])
+def test_ordinary_neurons_of_spikingjelly_make_spikes(kind):
+    assert probed_layers(lambda: Faint(kind), 16)["input"].tolist() == [SPIKES]
 
 
 def test_probing_leaves_no_hooks_and_no_random_numbers_behind():
