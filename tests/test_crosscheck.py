@@ -14,7 +14,8 @@ from torch import nn
 
 from derainbench.config.schema import Config
 from derainbench.energy.crosscheck import comparison as checks
-from derainbench.energy.crosscheck.other_counters import COUNTERS, OtherCounter, Reading
+from derainbench.energy.crosscheck.other_counters import COUNTERS
+from derainbench.energy.crosscheck.reading import OtherCounter, Reading
 from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import build
 

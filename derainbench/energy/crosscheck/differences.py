@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from derainbench.energy.crosscheck.other_counters import (
+from derainbench.energy.crosscheck.reading import (
     FUNCTIONS,
     RULE,
     TENSORS,

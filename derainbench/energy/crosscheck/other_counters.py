@@ -8,11 +8,9 @@ adds between two module boundaries belongs to the module that runs.
 from __future__ import annotations
 
 import contextlib
-import copy
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 from unittest import mock
 
@@ -20,95 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-RULE, FUNCTIONS, TENSORS = "module rule", "torch.nn.functional", "torch.matmul, add, mul"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One counter on one network and input.
-
-    Attributes:
-        macs: the counter's total, MACs.
-        parts: MACs by module path, children apart, and by what was counted: an operation such as
-            ``aten.add``, or how a module or function was recognised.
-        parameters: the counter's total, if it counts parameters.
-        seen: parameters by module path, if it says which; children apart.
-    """
-
-    macs: float
-    parts: Mapping[str, Mapping[str, float]]
-    parameters: int | None = None
-    seen: Mapping[str, int] | None = None
-
-
-@dataclass(frozen=True)
-class OtherCounter:
-    """A counter of another project.
-
-    Attributes:
-        name: as tables show it.
-        package: the distribution that it comes from.
-        read: counts a model's forward pass on an image [1,3,H,W].
-        module_types: module types that it knows, for one that goes by types; else None.
-        subclasses: whether a rule holds for subclasses of its type, too.
-        counts_padding: whether products with padding count.
-        flops_per_mac: what it adds for one MAC.
-        needs_values: counts meta tensors, which have no data, not at all or otherwise than real
-            ones.
-    """
-
-    name: str
-    package: str
-    read: Callable[[nn.Module, torch.Tensor], Reading]
-    module_types: Callable[[], Iterable[type]] | None = None
-    flops_per_mac: int = 1
-    needs_values: bool = False
-    subclasses: bool = False
-    counts_padding: bool = True
-
-    def has_rule(self, kind: type) -> bool:
-        """Whether it knows a module type."""
-        types = tuple(self.module_types() if self.module_types else ())
-        return issubclass(kind, types) if self.subclasses else kind in types
-
-
-class TotalsByModule:
-    """Context that splits running totals over the modules of a model; result in :attr:`parts`.
-
-    Args:
-        model: a module that is used in several places goes by its first path.
-        totals: the totals so far, by what they are totals of.
-    """
-
-    def __init__(self, model: nn.Module, totals: Callable[[], Mapping[str, float]]) -> None:
-        self.parts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-        self._model = model
-        self._totals = totals
-        self._before: dict[str, float] = {}
-        self._path = [""]
-        self._hooks: list[Any] = []
-
-    def __enter__(self) -> TotalsByModule:
-        for name, module in self._model.named_modules():
-            self._hooks += [
-                module.register_forward_pre_hook(lambda *_, name=name: self._move(name)),
-                module.register_forward_hook(lambda *_: self._move(None)),
-            ]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
-
-    def _move(self, to: str | None) -> None:
-        now = dict(self._totals())
-        for what, total in now.items():
-            self.parts[self._path[-1]][what] += total - self._before.get(what, 0)
-        self._before = now
-        if to is None:
-            self._path.pop()
-        else:
-            self._path.append(to)
+from derainbench.energy.crosscheck.neurobench_counter import neurobench_types, read_neurobench
+from derainbench.energy.crosscheck.reading import (
+    FUNCTIONS,
+    RULE,
+    TENSORS,
+    OtherCounter,
+    Reading,
+    TotalsByModule,
+)
 
 
 def by_operation(counts: Mapping[Any, int], flops_per_mac: int = 1) -> dict[str, float]:
@@ -249,38 +167,6 @@ def _read_syops(model: nn.Module, image: torch.Tensor) -> Reading:
     return Reading(float(operations), {}, int(parameters))
 
 
-def _read_neurobench(model: nn.Module, image: torch.Tensor) -> Reading:
-    """ "Dense" of NeuroBench's metric SynapticOperations, layer by layer.
-
-    Its hooks and its counting of a layer are used as they are. Its metric adds up float32 numbers,
-    which hold whole ones to 2**24 only: here layers and inputs are doubles.
-    """
-    from neurobench.metrics.utils.layers import single_layer_MACs
-    from neurobench.models import TorchModel
-
-    network = TorchModel(model)
-    network.register_hooks()
-    hooks = list(network.connection_hooks)
-    try:
-        network(image)
-    finally:
-        network.close_hooks()
-    first = {module: path for path, module in model.named_modules()}
-    parts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for hook in hooks:
-        layer = copy.deepcopy(hook.layer).double()
-        for (x,) in hook.inputs:
-            macs, _ = single_layer_MACs(x.double(), layer, total=True)
-            parts[first[hook.layer]][RULE] += macs
-    return Reading(sum(counted[RULE] for counted in parts.values()), parts)
-
-
-def _neurobench_types() -> Iterable[type]:
-    from neurobench.blocks.layer import SUPPORTED_LAYERS
-
-    return SUPPORTED_LAYERS
-
-
 COUNTERS = (
     OtherCounter(
         "torch FlopCounterMode",
@@ -319,8 +205,8 @@ COUNTERS = (
     OtherCounter(
         "neurobench",
         "neurobench",
-        _read_neurobench,
-        _neurobench_types,
+        read_neurobench,
+        neurobench_types,
         needs_values=True,
         subclasses=True,
         counts_padding=False,
