@@ -38,7 +38,7 @@ def energy(
     device: Device = "auto",
     dataset: DatasetFile = None,
 ) -> None:
-    """Counts every operation of a model: layers.csv, others.csv, energy.json."""
+    """Counts every operation of a model: layers.csv, others.csv, energy.json, neurobench.json."""
     from derainbench.energy.measurement import measure
     from derainbench.foundation.files import json_text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -13,6 +13,7 @@ import pandas as pd
 
 from derainbench.catalog.costs import Costs, cost_tables
 from derainbench.catalog.model_cards import model_card
+from derainbench.catalog.readings import DEFAULT_READING
 from derainbench.catalog.scenarios import scenarios
 from derainbench.energy.accounts import Account, measured_accounts, structural_accounts
 from derainbench.energy.memory_readings import memory_table
@@ -203,15 +204,50 @@ def _saving(
 def write_comparison(config: Config, out: Path) -> None:
     """Writes ``energy.csv``, ``savings.csv`` and ``memory.csv``, all or nothing.
 
+    Where networks have inputs that leave a choice, these two hold the default reading, and
+    ``energy-readings.csv`` and ``savings-readings.csv`` every one of these networks
+    (:func:`table_by_reading`).
+
     Raises:
         BenchError: if an account is missing.
     """
     accounts = measured_accounts(config) + structural_accounts(layout_of(config).structure)
     with staged_folder(out) as stage:
-        write_text(stage / "energy.csv", table_as_csv(energies(accounts)))
-        write_text(stage / "savings.csv", table_as_csv(savings(accounts)))
+        for name, table in (("energy", energies), ("savings", savings)):
+            write_text(stage / f"{name}.csv", table_as_csv(table(accounts)))
+            by_reading = table_by_reading(accounts, table)
+            if len(by_reading):
+                write_text(stage / f"{name}-readings.csv", table_as_csv(by_reading))
         write_text(stage / "memory.csv", table_as_csv(memory_table(accounts)))
         provenance.write_record(stage / "energy.csv", settings={"configuration": config.name})
+
+
+def table_by_reading(
+    accounts: list[Account], table: Callable[[list[Account]], pd.DataFrame]
+) -> pd.DataFrame:
+    """A table of networks whose layers' inputs leave a choice, under every reading.
+
+    Args:
+        accounts: of all networks.
+        table: :func:`energies` or :func:`savings`.
+
+    Returns:
+        Its rows about these networks with a column ``reading`` in front, a name in
+        ``catalog/readings.yaml``; the range over readings is what lies between its rows. Empty if
+        there are none.
+    """
+    baselines = [account for account in accounts if not account.spiking]
+    tables = []
+    for account in (account for account in accounts if account.readings):
+        for reading, works in {DEFAULT_READING: account.works, **account.readings}.items():
+            rows = table([replace(account, works=works, readings={}), *baselines])
+            rows = rows[(rows["name"] == account.name) & (rows["source"] == account.source)]
+            tables.append(rows.assign(reading=reading))
+    if not tables:
+        return pd.DataFrame()
+    found = pd.concat(tables, ignore_index=True)
+    found.insert(0, "reading", found.pop("reading"))
+    return found
 
 
 def table_as_csv(table: pd.DataFrame) -> str:

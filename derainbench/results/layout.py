@@ -67,7 +67,7 @@ class Layout:
         return self.root / "rated" / "input" / f"{dataset}.csv"
 
     def account(self, run: str, variant: str) -> Path:
-        """Folder of a run's operation counts: ``energy.json``, ``layers.csv``, ``others.csv``."""
+        """Folder of a run's operation counts: ``energy.json``, ``neurobench.json`` and tables."""
         return self.root / "energy" / run / variant
 
     def account_summary(self, run: str, variant: str) -> Path:

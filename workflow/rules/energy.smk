@@ -75,6 +75,7 @@ rule energy:
     output:
         layers=FILES.account("{run}", "{variant}") / "layers.csv",
         others=FILES.account("{run}", "{variant}") / "others.csv",
+        neurobench=FILES.account("{run}", "{variant}") / "neurobench.json",
         account=FILES.account_summary("{run}", "{variant}"),
     log:
         f"{RESULTS}/logs/energy/{{run}}/{{variant}}.log",

@@ -23,7 +23,8 @@ from derainbench.energy.crosscheck.differences import (
     network_facts,
     type_name,
 )
-from derainbench.energy.crosscheck.other_counters import COUNTERS, OtherCounter, Reading
+from derainbench.energy.crosscheck.other_counters import COUNTERS
+from derainbench.energy.crosscheck.reading import OtherCounter, Reading
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import write_text
