@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from derainbench.report.figures import energy_figures, score_figures, spike_figures
-from derainbench.report.page import energy_explorer, gaps, pareto_plot, verdict_list
+from derainbench.report.page import coverage_bars, energy_explorer, gaps, pareto_plot, verdict_list
 from derainbench.report.page.parts import COUNTS, ENERGY, PAPERS, REAL_RAIN, SCORES, Page
 
 
@@ -17,6 +17,11 @@ def page_content(page: Page) -> dict[str, Any]:
             "verdicts",
             lambda: verdict_list.paper_verdicts(config),
             layout.audit / "claims.json",
+        ),
+        "coverage": page.part(
+            "coverage",
+            lambda: coverage_bars.paper_coverage(config),
+            layout.audit / "claims.json",  # whose record is of both
         ),
         "side_by_side": page.tables(PAPERS),
         "papers": page.papers(),
