@@ -34,11 +34,17 @@ class Segment:
 
 @dataclass(frozen=True)
 class BranchBar:
-    """A branch of the tree: ``count`` says how many of its claims are decided."""
+    """A branch of the tree.
+
+    Attributes:
+        count: how many of its claims are decided.
+        title: all its counts in words.
+    """
 
     name: str
     meaning: str
     count: str
+    title: str
     segments: tuple[Segment, ...]
 
 
@@ -78,6 +84,7 @@ def _of_paper(paper: dict[str, Any]) -> PaperCoverage:
             name=branch["branch"],
             meaning=BRANCHES[branch["branch"]],
             count=_count(branch),
+            title=sentence(branch),
             segments=tuple(
                 _segment(c, branch["share"]) for c in claims if c["branch"] == branch["branch"]
             ),
@@ -90,10 +97,7 @@ def _of_paper(paper: dict[str, Any]) -> PaperCoverage:
 
 
 def _count(branch: dict[str, Any]) -> str:
-    count = f"{branch['decided']} of {branch['claims']}"
-    parts = [f"{branch['partly']} in part"] if branch["partly"] else []
-    parts += [f"{branch['scaled_down']} scaled down"] if branch["scaled_down"] else []
-    return ", ".join([count, *parts])
+    return f"{branch['decided']} of {branch['claims']}"
 
 
 def _segment(claim: dict[str, Any], of_branch: float) -> Segment:
