@@ -89,7 +89,8 @@ def headline_text(row: Mapping[str, Any]) -> str:
     """A row's answer with both qualities, in a clause: for the head of the page and a terminal."""
     if not is_compared(row):
         return str(row["answer"])
+    beaten = "" if row["frontier"] else "; off the frontier, another network is as good for less"
     return (
         f"{row['ratio']:.2f} times the energy of {row['baseline_title']} "
-        f"({row['psnr']:.2f} dB against {row['psnr_baseline']:.2f} dB, {row['protocol']})"
+        f"({row['psnr']:.2f} dB against {row['psnr_baseline']:.2f} dB, {row['protocol']}){beaten}"
     )

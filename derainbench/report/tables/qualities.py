@@ -26,13 +26,20 @@ def psnr_text(psnr: float | None) -> str:
     return number(psnr, 2) or "no scores"
 
 
-def equal_quality_text(config: Config) -> str:
-    """What the qualities beside energies are, and what is greyed, in two sentences for a caption."""
-    margin = margins().equal_quality_margin_db.value
+def same_images_text(config: Config) -> str:
+    """What the qualities beside energies are, in a sentence for a caption."""
     return (
         f"PSNR: of both on the same images of the test set, protocol {config.figures.protocol}, mean "
-        f"over images and seeds. Greyed: pairs more than {margin:g} dB apart, not of equal quality; "
-        "what one of them saves says nothing."
+        "over images and seeds."
+    )
+
+
+def equal_quality_text(config: Config) -> str:
+    """:func:`same_images_text`, and what is greyed."""
+    margin = margins().equal_quality_margin_db.value
+    return (
+        f"{same_images_text(config)} Greyed: pairs more than {margin:g} dB apart, not of equal "
+        "quality; what one of them saves says nothing."
     )
 
 
