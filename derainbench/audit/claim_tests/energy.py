@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from derainbench.audit.case import Case, Verdict
+from derainbench.audit.equal_quality import STRUCTURE_ONLY, quality_columns
 from derainbench.catalog.costs import DEFAULT_COSTS
 from derainbench.catalog.scenarios import scenarios
 from derainbench.catalog.verdicts import Outcome
@@ -39,6 +40,8 @@ def energy_saving(case: Case) -> Iterator[Verdict]:
         & (table["costs"] == DEFAULT_COSTS)
         & ~table["reuse"]
     ]
+    quality = quality_columns(case.config, measured)
+    measured = measured.join(quality.drop(columns=["low", "high"]))
     for letter, scenario in scenarios().items():
         named = f"scenario ({letter}): {scenario.label}"
         rows = full_size[full_size["scenario"] == letter]
@@ -83,7 +86,8 @@ def _possible_against_counterpart(case: Case, rows: pd.DataFrame, reading: str) 
         return case.verdict(
             Outcome.CONTRADICTED,
             f"without a single spike it would save {saved}, as a share of the counterpart's energy, "
-            f"{under}; no firing rate gives the published saving under any of {accounts}",
+            f"{under}; no firing rate gives the published saving under any of {accounts}; "
+            f"{STRUCTURE_ONLY}",
             reading=reading,
             measured=best,
             evidence=(SAVINGS,),
@@ -102,7 +106,8 @@ def _possible_against_counterpart(case: Case, rows: pd.DataFrame, reading: str) 
     )
     return case.verdict(
         Outcome.NOT_TESTABLE,
-        f"{met}; {span} {some}; the full-size network's own rate takes trained weights",
+        f"{met}; {span} {some}; the full-size network's own rate takes trained weights; "
+        f"{STRUCTURE_ONLY}",
         reading=reading,
         measured=best,
         evidence=(SAVINGS,),
@@ -128,7 +133,7 @@ def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verd
         return case.verdict(
             Outcome.CONTRADICTED,
             "no firing rate gives the published saving against any of them, in any cost table, with "
-            "or without reuse",
+            f"or without reuse; {STRUCTURE_ONLY}",
             reading=reading,
             measured=best,
             evidence=(SAVINGS,),
@@ -145,7 +150,7 @@ def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verd
     return case.verdict(
         Outcome.NOT_TESTABLE,
         f"possible {against}{default}. Which ANN and which costs are meant is not stated, and the "
-        "full-size network's firing rate takes trained weights",
+        f"full-size network's firing rate takes trained weights; {STRUCTURE_ONLY}",
         reading=reading,
         measured=best,
         evidence=(SAVINGS,),
@@ -153,7 +158,10 @@ def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verd
 
 
 def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[Verdict]:
-    """What the paper's network saves at its own firing rate, means over seeds."""
+    """What the paper's network saves at its own firing rate, means over seeds.
+
+    Only networks of equal quality, on the same images, say something about the claim.
+    """
     titles = rows.drop_duplicates("baseline").set_index("baseline")["baseline_title"]
     compared = (
         rows["baseline"]
@@ -168,20 +176,42 @@ def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[V
     )
     is_counterpart = compared.isin(counterparts)
     for run, savings in rows[is_counterpart].groupby(compared, sort=False):
+        against = f"{reading}, against {titles[savings['baseline'].iloc[0]]} ({run})"
+        if not savings["equal_quality"].all():
+            yield case.verdict(
+                Outcome.NOT_TESTABLE,
+                f"not of equal quality: {_qualities(savings)}; it takes a counterpart that is",
+                reading=against,
+                evidence=(SAVINGS,),
+            )
+            continue
         saving = float(savings["saving"].mean())
         one = savings.iloc[0] if len(savings) == 1 else spread(savings["saving"].tolist())
         missed = Outcome.DEVIATES if saving > 0 else Outcome.CONTRADICTED
         yield case.verdict(
             Outcome.REPRODUCED if case.claim.within(saving) else missed,
-            f"{saving:.0%} {at_rate}",
-            reading=f"{reading}, against {titles[savings['baseline'].iloc[0]]} ({run})",
+            f"{saving:.0%} {at_rate}; {_qualities(savings)}",
+            reading=against,
             measured=saving,
             low=one.low,
             high=one.high,
             evidence=(SAVINGS,),
         )
-    others = rows[~is_counterpart].groupby("baseline_title", sort=False)["saving"].mean()
+    rows = rows[~is_counterpart]
+    equal = rows[rows["equal_quality"]]
+    named = "; ".join(
+        f"{title}: {_qualities(of_one)}"
+        for title, of_one in rows.groupby("baseline_title", sort=False)
+    )
+    others = equal.groupby("baseline_title", sort=False)["saving"].mean()
     if others.empty:
+        if not rows.empty:
+            yield case.verdict(
+                Outcome.NOT_TESTABLE,
+                f"none of them is of equal quality: {named}",
+                reading=f"{reading}, against {rows['baseline_title'].nunique()} other ANNs",
+                evidence=(SAVINGS,),
+            )
         return
     enough = others[others >= case.claim.number - case.claim.tolerance]
     yield case.verdict(
@@ -192,8 +222,17 @@ def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[V
             if enough.empty
             else f"that much or more against {', '.join(enough.index)}; which ANN is meant is not "
             "stated"
-        ),
-        reading=f"{reading}, against {len(others)} other ANNs",
+        )
+        + f"; {named}",
+        reading=f"{reading}, against {len(others)} other ANNs of equal quality",
         measured=float(others.max()),
         evidence=(SAVINGS,),
     )
+
+
+def _qualities(rows: pd.DataFrame) -> str:
+    """``28.31 dB against 28.40 dB (esdnet)`` of one pair of runs, or why it has no scores."""
+    pair = rows.iloc[0]
+    if pair["why_not"]:
+        return str(pair["why_not"])
+    return f"{pair['psnr']:.2f} dB against {pair['psnr_baseline']:.2f} dB ({pair['protocol']})"
