@@ -85,12 +85,28 @@ def ratio_text(row: Mapping[str, Any]) -> str:
     return f"{row['ratio']:.2f} {interval_text(row['low'], row['high'])}".rstrip()
 
 
-def headline_text(row: Mapping[str, Any]) -> str:
-    """A row's answer with both qualities, in a clause: for the head of the page and a terminal."""
-    if not is_compared(row):
-        return str(row["answer"])
-    beaten = "" if row["frontier"] else "; off the frontier, another network is as good for less"
-    return (
-        f"{row['ratio']:.2f} times the energy of {row['baseline_title']} "
-        f"({row['psnr']:.2f} dB against {row['psnr_baseline']:.2f} dB, {row['protocol']}){beaten}"
-    )
+def headline_sentences(rows: pd.DataFrame) -> list[str]:
+    """The answers of one spiking run under every scenario, those alike together.
+
+    ``0.14 (a), 1.22 (b) times the energy of ANN (21.26 dB against 21.58 dB, esdnet)``: no energy
+    without both qualities; for the head of the page and a terminal.
+
+    Args:
+        rows: of :func:`~derainbench.audit.quality_energy.headline`, of one run, set and cost table.
+    """
+    sentences = []
+    kinds = rows[["answer", "baseline"]].fillna("")
+    for _, alike in rows.groupby([kinds["answer"], kinds["baseline"]], sort=False):
+        first = records(alike)[0]
+        letters = ", ".join(f"({s})" for s in alike["scenario"])
+        if not is_compared(first):
+            sentences.append(f"{letters}: {first['answer']}")
+            continue
+        times = ", ".join(f"{row['ratio']:.2f} ({row['scenario']})" for row in records(alike))
+        beaten = ", ".join(f"({row['scenario']})" for row in records(alike) if not row["frontier"])
+        sentences.append(
+            f"{times} times the energy of {first['baseline_title']} ({first['psnr']:.2f} dB against "
+            f"{first['psnr_baseline']:.2f} dB, {first['protocol']})"
+            + (f"; off the frontier under {beaten}" if beaten else "")
+        )
+    return sentences
