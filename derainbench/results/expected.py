@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # In the order of the report.
 TABLES = (
     "claims",
+    "coverage",
     "papers",
     "quality",
     "comparison",
@@ -26,6 +27,8 @@ TABLES = (
     "selection",
     "realrain",
     "complexity",
+    "equal_quality",
+    "quality_energy",
     "savings",
     "break_even",
     "structure",
@@ -41,9 +44,9 @@ def spiking_runs(config: Config) -> list[str]:
 
 
 def energy_figures(config: Config, papers: list[Paper]) -> list[str]:
-    """Names of the figures on energy: one or two per paper, three per run of a spiking model."""
+    """Names of the figures on energy: one of all runs, one or two per paper, three per spiking run."""
     kinds = ("energy-by-block", "firing-rates", "scenarios")
-    names = []
+    names = ["quality-energy"]
     for paper in papers:
         names.append(f"break-even-{paper.name}")
         names += [f"cache-sensitivity-{paper.name}"] * bool(paper.counterpart)

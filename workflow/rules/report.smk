@@ -47,10 +47,13 @@ rule audit:
         rules.scenarios.output,
         rules.crosscheck.output,
         [FILES.gradients(paper.name) for paper in PAPERS],
+        # Whether the whole published test set was scored.
+        [FILES.data(dataset) / "dataset.json" for dataset in CONFIG.tested()],
         config=rules.record_config.output,
     output:
         claims=FILES.claims,
         tree=FILES.audit / "claims.json",
+        coverage=FILES.coverage,
     log:
         f"{RESULTS}/logs/audit.log",
     benchmark:
@@ -134,6 +137,7 @@ rule figures:
 # Where the energy goes, and whom it beats at which firing rate.
 rule energy_figures:
     input:
+        SCORES,
         COUNTS,
         rules.structure.output,
         rules.scenarios.output,
@@ -270,5 +274,5 @@ rule page:
 onsuccess:
     # For people who look at the terminal; derainbench/workflow/run.py shows these lines alone.
     if FILES.page.is_file() and FILES.claims.is_file():
-        for line in verdict_summary(FILES.page, FILES.claims):
+        for line in verdict_summary(FILES.page, FILES.claims, FILES.table("equal_quality")):
             print(f"{SUMMARY}{line}")
