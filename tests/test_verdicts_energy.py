@@ -1,7 +1,7 @@
 """Verdicts on claims about energy."""
 
 import pytest
-from judging import FULL, Results, judged
+from judging import FULL, TRAIN, Results, judged
 
 from derainbench.catalog.verdicts import Outcome
 
@@ -49,6 +49,7 @@ def test_the_saving_is_judged_under_every_scenario(results):
     assert "met at a mean firing rate of 0.368 under horowitz-45nm-fp32;" in found[0].reason
     assert "nothing: 24% more" in found[2].reason
     assert "at most 30%" in found[4].reason
+    assert all("no scores: structure only" in v.reason for v in found)
     assert found[5].reason.startswith("possible against all of them under horowitz-45nm-fp32.")
 
 
@@ -84,6 +85,33 @@ def measured(name, baseline, value, **changes):
     )  # fmt: skip
 
 
+def compared(results):
+    """The paper's network at full size over two seeds, its counterpart and two other ANNs."""
+    train = TRAIN | {"seeds": [1, 2]}
+    other = {"model": "nafnet", "train": TRAIN, "test": ["rain"]}
+    runs = {"cp": other | {"model": "esdnet-ann"}, "x": other, "y": other}
+    own = {"model": "esdnet", "train": train, "test": ["rain"]}
+    return results.config(**FULL, **runs, own=own)
+
+
+@pytest.mark.parametrize("counterpart", [[26.9, 28.9], [29.1, 31.1]])
+def test_a_pair_of_unequal_quality_reproduces_no_saving(results, counterpart):
+    rows = [measured("own/seed-1", "cp/seed-1", 0.54), measured("own/seed-1", "x/seed-1", 0.6)]
+    results.write("scenarios/savings.csv", rows)
+    for run, psnr in (("own", [27.5, 29.5]), ("cp", counterpart), ("x", counterpart)):
+        for seed in (1, 2) if run == "own" else (1,):
+            results.scores(run, psnr, seed)
+    found = [v for v in judged(compared(results), "energy-54") if "rain" in v.reading]
+    assert [v.verdict for v in found] == [Outcome.NOT_TESTABLE] * 2
+    qualities = f"28.50 dB against {sum(counterpart) / 2:.2f} dB (esdnet)"
+    assert all(qualities in v.reason and v.measured is None for v in found)
+    # Without scores nothing is said either, but why.
+    (results.folder / "scores" / "cp" / "seed-1" / "rain" / "per_image.csv").unlink()
+    [first, _] = [v for v in judged(compared(results), "energy-54") if "rain" in v.reading]
+    assert first.verdict == Outcome.NOT_TESTABLE
+    assert "no scores of cp/seed-1 on rain" in first.reason
+
+
 @pytest.mark.parametrize(
     ("values", "verdict"),
     [
@@ -93,18 +121,20 @@ def measured(name, baseline, value, **changes):
     ],
 )
 def test_with_full_training_the_measured_saving_counts_over_seeds(results, values, verdict):
-    rows = [measured(f"own/seed-{i}", "esdnet-ann", v) for i, v in enumerate(values)]
-    rows += [measured("own/seed-1", "x", 0.6), measured("own/seed-1", "y", -3)]
+    rows = [measured(f"own/seed-{i}", "cp/seed-1", v) for i, v in enumerate(values, 1)]
+    rows += [measured("own/seed-1", "x/seed-1", 0.6), measured("own/seed-1", "y/seed-1", -3)]
     results.write("scenarios/savings.csv", rows)
-    counterpart, others = (
-        v for v in judged(results.config(**FULL), "energy-54") if "rain" in v.reading
-    )
+    trained = [("own", 1), ("own", 2), ("cp", 1), ("x", 1), ("y", 1)]
+    for run, seed in trained:
+        results.scores(run, [28.0, 30.0], seed)
+    counterpart, others = (v for v in judged(compared(results), "energy-54") if "rain" in v.reading)
     assert (counterpart.verdict, counterpart.measured) == (verdict, pytest.approx(sum(values) / 2))
     assert counterpart.low < min(values) < max(values) < counterpart.high  # Student's, of two seeds
+    assert "29.00 dB against 29.00 dB (esdnet)" in counterpart.reason
     assert (others.verdict, others.measured) == (Outcome.NOT_TESTABLE, 0.6)
-    assert "that much or more against X; which ANN is meant is not stated" in others.reason
+    assert "that much or more against X/SEED-1; which ANN is meant is not stated" in others.reason
     results.write("scenarios/savings.csv", rows[:-2] + rows[-1:])
-    others = judged(results.config(**FULL), "energy-54")[1]
+    others = judged(compared(results), "energy-54")[1]
     assert (others.verdict, others.measured) == (Outcome.CONTRADICTED, -3)
     # A small network's saving is not the paper's.
     assert not [v for v in judged(results.config("paper"), "energy-54") if "rain" in v.reading]

@@ -27,6 +27,8 @@ POINT_COLUMNS = ["dataset", "protocol", "run", "title", "spiking", "trained_on",
 POINT_COLUMNS += ["scored_images", "psnr", "psnr_sd", "psnr_min", "psnr_max", *ACCOUNTS, "mj"]
 POINT_COLUMNS += ["mj_min", "mj_max", "frontier", "equal_quality"]
 
+_FLAGS = ["reuse", "zero_skipping", "equal_quality", "not_worse", "same_training_data"]
+
 COMPARED = "compared"
 NO_ANN = "no ANN was trained on the same data"
 UNSCORED = "no ANN trained on the same data was scored on the same images"
@@ -138,6 +140,9 @@ def pair_savings(config: Config) -> pd.DataFrame:
     quality = quality_columns(config, savings)
     keys = ["run", "baseline_run", "dataset", *ACCOUNTS]
     kept = ["title", "baseline_title", *quality.columns]
+    if savings.empty:  # grouped, it would lose its columns
+        amounts = ["saving", "saving_low", "saving_high", "firing_rate"]
+        return pd.DataFrame(columns=[*keys, *kept, *amounts]).astype(dict.fromkeys(_FLAGS, bool))
     together = savings.join(quality).groupby(keys, sort=False, dropna=False)
     return together.agg(
         **{column: (column, "first") for column in kept},

@@ -95,8 +95,7 @@ def headline_sentences(rows: pd.DataFrame) -> list[str]:
         rows: of :func:`~derainbench.audit.quality_energy.headline`, of one run, set and cost table.
     """
     sentences = []
-    kinds = rows[["answer", "baseline"]].fillna("")
-    for _, alike in rows.groupby([kinds["answer"], kinds["baseline"]], sort=False):
+    for _, alike in rows.groupby(["answer", "baseline"], sort=False, dropna=False):
         first = records(alike)[0]
         letters = ", ".join(f"({s})" for s in alike["scenario"])
         if not is_compared(first):
