@@ -1,5 +1,6 @@
 """Energy at equal quality: pairs, frontier and headline, by hand."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from judging import SMALL, TRAIN, Results
@@ -236,8 +237,8 @@ def test_one_image_alone_shows_nothing():
 
 
 def test_the_frontier_by_hand():
-    psnr = pd.Series([20.0, 22.0, 21.0, 22.0, 25.0, 25.0])
-    mj = pd.Series([1.0, 3.0, 4.0, 5.0, 9.0, 9.0])
+    psnr = np.array([20.0, 22.0, 21.0, 22.0, 25.0, 25.0])
+    mj = np.array([1.0, 3.0, 4.0, 5.0, 9.0, 9.0])
     # 21 dB for 4 is beaten by 22 for 3, and so is 22 for 5; equal points do not beat each other.
     assert list(on_frontier(psnr, mj)) == [True, True, False, False, True, True]
 

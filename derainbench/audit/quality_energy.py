@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from derainbench.audit.equal_quality import (
@@ -19,7 +20,7 @@ from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
 from derainbench.results.runs import counted_variants
-from derainbench.results.scenarios import read_scenarios
+from derainbench.results.scenarios import plain_rows, read_scenarios
 from derainbench.results.training_sets import training_set
 
 ACCOUNTS = ["costs", "scenario", "reuse", "zero_skipping"]  # what an energy depends on
@@ -31,7 +32,7 @@ _FLAGS = ["reuse", "zero_skipping", "equal_quality", "not_worse", "same_training
 
 COMPARED = "compared"
 NO_ANN = "no ANN was trained on the same data"
-UNSCORED = "no ANN trained on the same data was scored on the same images"
+UNSCORED = "no ANN trained on the same data has scores on the same images as it"
 NONE_AS_GOOD = "none is as good"
 ONLY_BETTER = "those as good are better by more than the margin of equal quality"
 HEADLINE_COLUMNS = ["run", "title", "dataset", "protocol", *ACCOUNTS, "answer", "candidates"]
@@ -40,8 +41,12 @@ HEADLINE_COLUMNS += ["psnr_baseline", "difference", "difference_low", "differenc
 HEADLINE_COLUMNS += ["scored_images", "mj", "mj_baseline", "frontier"]
 
 
-def points(config: Config) -> pd.DataFrame:
+def points(config: Config, *, plain: bool = False) -> pd.DataFrame:
     """Every run that was counted and scored on one set, under every scenario and cost table.
+
+    Args:
+        config: whose runs.
+        plain: under the default costs alone, nothing reused and no zero skipped, which is faster.
 
     Returns:
         One row per run and account: ``psnr`` (mean over images and seeds, dB) with deviation and
@@ -51,16 +56,21 @@ def points(config: Config) -> pd.DataFrame:
         the margin of equal quality, of a spiking run: true. ANNs have nothing to reuse over time:
         with reuse they stand there as without.
     """
+    return _points(config, pair_savings(config, plain=plain), plain=plain)
+
+
+def _points(config: Config, pairs: pd.DataFrame, *, plain: bool) -> pd.DataFrame:
     scores = psnr_of_runs(config)
     energies = read_scenarios(config, "energy")
     energies = energies[energies["source"] == "measured"].dropna(subset=["mj"])
-    first = {f"{e.run}/{e.variant}": e for e in reversed(counted_variants(config))}
+    energies = plain_rows(energies) if plain else energies
+    first = {e.run: e for e in reversed(counted_variants(config))}
     spiking = {run for run, _, _ in config.spiking()}
     run = run_and_variant(energies["name"])[0]
     rows = []
     for key, of_run in energies.groupby([run, "dataset"], sort=False):
         name, dataset = map(str, key)
-        entry = next((e for e in first.values() if e.run == name), None)
+        entry = first.get(name)
         if entry is None or (name, dataset) not in scores:
             continue
         by_seed = finite(scores[name, dataset]).mean().dropna()
@@ -83,19 +93,21 @@ def points(config: Config) -> pd.DataFrame:
         for account, mj in of_run.groupby(ACCOUNTS, sort=False)["mj"]:
             priced = {"mj": mj.mean(), "mj_min": mj.min(), "mj_max": mj.max()}
             rows.append(about | dict(zip(ACCOUNTS, account, strict=True)) | priced)
-            if name not in spiking:  # the same with reuse
+            if name not in spiking and not plain:  # the same with reuse
                 rows.append(rows[-1] | {"reuse": True})
     table = pd.DataFrame(rows, columns=POINT_COLUMNS)
-    table["frontier"] = False
-    for _, alike in table.groupby(["dataset", *ACCOUNTS], sort=False):
-        table.loc[alike.index, "frontier"] = on_frontier(alike["psnr"], alike["mj"])
-    table["equal_quality"] = table["spiking"] | _near_a_spiking_run(config, table)
+    groups = table.groupby(["dataset", *ACCOUNTS], sort=False).indices
+    frontier = np.zeros(len(table), dtype=bool)
+    for places in groups.values():
+        alike = table.iloc[places]
+        frontier[places] = on_frontier(alike["psnr"].to_numpy(), alike["mj"].to_numpy())
+    table["frontier"] = frontier
+    table["equal_quality"] = table["spiking"] | _near_a_spiking_run(pairs, table)
     return table.astype({"frontier": bool, "equal_quality": bool, "seeds": "Int64"})
 
 
-def _near_a_spiking_run(config: Config, table: pd.DataFrame) -> pd.Series:
+def _near_a_spiking_run(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
     """Whether an ANN's point lies within the margin of equal quality of a spiking run's."""
-    pairs = pair_savings(config)
     equal = pairs[pairs["equal_quality"]]
     near = set(zip(equal["baseline_run"], equal["dataset"], strict=True))
     return pd.Series(
@@ -105,24 +117,23 @@ def _near_a_spiking_run(config: Config, table: pd.DataFrame) -> pd.Series:
     )
 
 
-def on_frontier(psnr: pd.Series, mj: pd.Series) -> pd.Series:
+def on_frontier(psnr: np.ndarray, mj: np.ndarray) -> np.ndarray:
     """Which points no other one beats: as good for less energy, or better for the same.
 
     Args:
-        psnr, mj: of the points, finite.
+        psnr, mj: of the points, finite, [points].
     """
-    return pd.Series(
-        [
-            not (((psnr >= p) & (mj <= e)) & ((psnr > p) | (mj < e))).any()
-            for p, e in zip(psnr, mj, strict=True)
-        ],
-        index=psnr.index,
-        dtype=bool,
-    )
+    as_good = (psnr >= psnr[:, None]) & (mj <= mj[:, None])  # [beaten, beating]
+    better = (psnr > psnr[:, None]) | (mj < mj[:, None])
+    return np.asarray(~(as_good & better).any(axis=1))
 
 
-def pair_savings(config: Config) -> pd.DataFrame:
+def pair_savings(config: Config, *, plain: bool = False) -> pd.DataFrame:
     """Every spiking run against every ANN counted on the same images, means over seeds.
+
+    Args:
+        config: whose runs.
+        plain: under the default costs alone, nothing reused and no zero skipped, which is faster.
 
     Returns:
         One row per pair and account: columns of
@@ -132,6 +143,7 @@ def pair_savings(config: Config) -> pd.DataFrame:
     """
     savings = read_scenarios(config, "savings")
     savings = savings[(savings["source"] == "measured") & savings["baseline_bits"].isna()]
+    savings = plain_rows(savings) if plain else savings
     savings = savings.dropna(subset=["saving"]).rename(
         columns={"low": "saving_low", "high": "saving_high"}
     )
@@ -153,11 +165,15 @@ def pair_savings(config: Config) -> pd.DataFrame:
     ).reset_index()
 
 
-def headline(config: Config) -> pd.DataFrame:
+def headline(config: Config, *, plain: bool = False) -> pd.DataFrame:
     """What a spiking run takes of the energy of the cheapest ANN that is its equal.
 
     Candidates are ANNs trained on the same data and counted on the same images. Of those that are
     not worse and of equal quality, the one that takes the least energy is compared.
+
+    Args:
+        config: whose runs.
+        plain: under the default costs alone, nothing reused and no zero skipped, which is faster.
 
     Returns:
         One row per spiking run, data set and account. ``answer`` is :data:`COMPARED`, or why there is
@@ -167,16 +183,19 @@ def headline(config: Config) -> pd.DataFrame:
         the run less that of the baseline, dB, with its paired interval. ``frontier``: whether no
         network here, whatever its quality, is as good as the run for less energy.
     """
-    pairs = pair_savings(config)
-    placed = points(config).set_index(["run", "dataset", *ACCOUNTS])
+    pairs = pair_savings(config, plain=plain)
+    placed = _points(config, pairs, plain=plain).set_index(["run", "dataset", *ACCOUNTS])
     energy, frontier = placed["mj"].to_dict(), placed["frontier"].to_dict()
     own_psnr = placed["psnr"].to_dict()
     rows = []
-    for key, of_run in pairs.groupby(["run", "dataset", *ACCOUNTS], sort=False):
+    by_run: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for pair in records(pairs):
+        by_run.setdefault(tuple(pair[k] for k in ("run", "dataset", *ACCOUNTS)), []).append(pair)
+    for key, of_run in by_run.items():
         row: dict[str, Any] = dict(zip(["run", "dataset", *ACCOUNTS], key, strict=True))
         answer, candidates, chosen = _cheapest_equal(of_run)
         row |= {
-            "title": of_run["title"].iloc[0],
+            "title": of_run[0]["title"],
             "protocol": config.figures.protocol,
             "answer": answer,
             "candidates": candidates,
@@ -200,19 +219,21 @@ def headline(config: Config) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=HEADLINE_COLUMNS)
 
 
-def _cheapest_equal(pairs: pd.DataFrame) -> tuple[str, int, dict[str, Any] | None]:
+def _cheapest_equal(
+    pairs: list[dict[str, Any]],
+) -> tuple[str, int, dict[str, Any] | None]:
     """The answer of one run under one account, how many ANNs could have been it, and its pair."""
-    alike = pairs[pairs["same_training_data"]]
-    if alike.empty:
+    alike = [pair for pair in pairs if pair["same_training_data"]]
+    if not alike:
         return NO_ANN, 0, None
-    scored = alike[alike["why_not"] == ""]
-    if scored.empty:
+    scored = [pair for pair in alike if not pair["why_not"]]
+    if not scored:
         return UNSCORED, 0, None
-    as_good = scored[scored["not_worse"]]
-    if as_good.empty:
+    as_good = [pair for pair in scored if pair["not_worse"]]
+    if not as_good:
         return NONE_AS_GOOD, len(scored), None
-    equal = as_good[as_good["equal_quality"]]
-    if equal.empty:
+    equal = [pair for pair in as_good if pair["equal_quality"]]
+    if not equal:
         return ONLY_BETTER, len(scored), None
     # The baseline that takes least is the one against which least is saved.
-    return COMPARED, len(scored), min(records(equal), key=lambda pair: pair["saving"])
+    return COMPARED, len(scored), min(equal, key=lambda pair: pair["saving"])

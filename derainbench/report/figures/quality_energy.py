@@ -23,7 +23,6 @@ from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
 from derainbench.report.figures.marking import marked
 from derainbench.report.figures.style import palette
-from derainbench.results.scenarios import plain_rows
 
 COLUMNS = 2
 PANEL = (3.9, 2.9)  # inches
@@ -36,7 +35,7 @@ GREY = (0.72, 0.72, 0.72)
 
 def shown_points(config: Config) -> pd.DataFrame:
     """Points on the figure's data set under the default costs, nothing reused, no zero skipped."""
-    table = plain_rows(points(config))
+    table = points(config, plain=True)
     return table[table["dataset"] == config.figures.dataset]
 
 

@@ -9,7 +9,6 @@ from derainbench.catalog.costs import DEFAULT_COSTS
 from derainbench.config.schema import Config
 from derainbench.report.tables.equal_quality import headline_sentences, rule_text
 from derainbench.report.tables.qualities import psnr_text
-from derainbench.results.scenarios import plain_rows
 
 
 def headlines(config: Config) -> dict[str, Any]:
@@ -22,7 +21,7 @@ def headlines(config: Config) -> dict[str, Any]:
     Raises:
         BenchError: if ``scenarios/*.csv`` is missing.
     """
-    rows = plain_rows(headline(config))
+    rows = headline(config, plain=True)
     runs = [
         {
             "title": of_run["title"].iloc[0],

@@ -165,7 +165,7 @@ def _saving(config: Config, entry: RunVariant, printed: _Published) -> dict[str,
     if counterpart is None:
         reason = "saving: no run of the ANN counterpart of the same size"
         return row | {"counted_reason": reason}
-    pairs = plain_rows(pair_savings(config))
+    pairs = pair_savings(config, plain=True)
     pairs = pairs[(pairs["run"] == entry.run) & (pairs["baseline_run"] == counterpart.run)]
     if pairs.empty:
         return row | {

@@ -19,7 +19,7 @@ from derainbench.report.tables.qualities import (
     without_scores_text,
 )
 from derainbench.report.tables.table import Table, captioned, number
-from derainbench.results.scenarios import plain_rows, read_scenarios
+from derainbench.results.scenarios import read_scenarios
 
 
 def saving_text(row: Mapping[str, float]) -> str:
@@ -45,7 +45,7 @@ def savings(config: Config) -> Table:
     A pair that was not scored on the same images has no saving: none is shown, and the cells of the
     CSV are empty, with the reason.
     """
-    pairs = plain_rows(pair_savings(config))
+    pairs = pair_savings(config, plain=True)
     scored = pairs[pairs["why_not"] == ""]
     view: list[dict[str, str]] = []
     grey: list[int] = []
