@@ -105,7 +105,7 @@ def _quality(config: Config, row: dict[str, Any]) -> dict[str, Any]:
         # What the structure alone gives says nothing of quality, and claims nothing of it either.
         return {"text": row["why_not"], "equal": None if row["source"] == "structure" else False}
     pair = f"{row['psnr']:.2f} dB against {row['psnr_baseline']:.2f} dB"
-    equal = "of equal quality" if row["equal_quality"] else "not of equal quality, not compared"
+    equal = "of equal quality" if row["equal_quality"] else "what one saves says nothing"
     return {
         "text": f"PSNR {pair} on the same images of {row['dataset']}, protocol "
         f"{config.figures.protocol}: {equal}",
