@@ -49,7 +49,7 @@ def figures(config: ResolvedConfig, out: Out) -> None:
 
 @app.command("energy-figures")
 def energy_figures(config: ResolvedConfig, out: Out) -> None:
-    """Energy by block, firing rates by depth, saving by firing rate and by scenario."""
+    """PSNR against energy, energy by block, firing rates, saving by firing rate and scenario."""
     from derainbench.config.schema import load
     from derainbench.report.figures.energy_figures import write_figures
 
