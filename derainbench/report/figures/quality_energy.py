@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -26,7 +27,8 @@ from derainbench.report.figures.style import palette
 
 COLUMNS = 2
 PANEL = (3.9, 2.9)  # inches
-NAMES_A_LINE = 3
+NAMES_A_LINE = 2
+LONGEST_NAME = 60  # characters of a line of the key; longer ones are broken
 ITERATIONS = 300  # of placing numbers; a limit in seconds would draw differently on a busy machine
 NOTHING = "no network was both scored and counted on this set"
 ANN_BLUE, SPIKING_ORANGE = palette(2)
@@ -167,11 +169,11 @@ def _key(figure: Figure, table: pd.DataFrame, numbers: dict[str, str]) -> None:
     """Below the panels: every number's network with its PSNR, and what the marks mean."""
     if table.empty:
         return
-    handles: list[Any] = [
-        Line2D([], [], **_look(point), label=f"{numbers[point['run']]}  {point['title']}, "
-               f"{point['psnr']:.2f} dB")
-        for point in records(table.drop_duplicates("run"))
-    ]  # fmt: skip
+    handles: list[Any] = []
+    for point in records(table.drop_duplicates("run")):
+        name = f"{numbers[point['run']]}  {point['title']}, {point['psnr']:.2f} dB"
+        lines = textwrap.wrap(name, LONGEST_NAME, drop_whitespace=False)
+        handles.append(Line2D([], [], **_look(point), label="\n".join(lines)))
     margin = margins().equal_quality_margin_db.value
     handles += [
         Line2D([], [], color="black", linewidth=1, label="frontier"),
