@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from derainbench.catalog.cells.format import PrintedCell
 from derainbench.foundation.settings import Strict
 from derainbench.metrics.protocols import DEFAULT_PROTOCOL
 
@@ -30,6 +31,11 @@ TestName = Literal[
     "comparable",
     "score",
     "score-gap",
+    "printed-score",
+    "no-reference",
+    "printed-parameters",
+    "printed-operations",
+    "printed-energy",
     "direct-training",
     "rain-spikes",
     "ablation",
@@ -41,9 +47,32 @@ TestName = Literal[
 ]
 TESTS: tuple[TestName, ...] = get_args(TestName)
 # Those of which a published number is compared with one that is found.
-NUMBERED = ("score", "score-gap", "parameters", "energy-saving", "analog-macs", "analog-ratio")
+NUMBERED: tuple[TestName, ...] = (
+    "score",
+    "score-gap",
+    "parameters",
+    "energy-saving",
+    "analog-macs",
+    "analog-ratio",
+)
+# Those of cells that were transcribed from a table.
+PRINTED = (
+    "printed-score",
+    "no-reference",
+    "printed-parameters",
+    "printed-operations",
+    "printed-energy",
+)
 # Those of which trained weights decide.
-TRAINED = ("score", "score-gap", "comparable", "ablation", "rain-spikes", "selection-leak")
+TRAINED: tuple[TestName, ...] = (
+    "score",
+    "score-gap",
+    "comparable",
+    "ablation",
+    "rain-spikes",
+    "selection-leak",
+)
+TRAINED += ("printed-score", "no-reference")
 
 
 class Claim(Strict):
@@ -63,6 +92,7 @@ class Claim(Strict):
         dataset: for scores and gaps: on which test set.
         protocol: for scores and gaps: under which protocol.
         without: for ablations: constructor arguments that leave the part out.
+        cell: the cell of a table that is claimed, where one was transcribed.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
@@ -78,12 +108,17 @@ class Claim(Strict):
     dataset: str | None = None
     protocol: str = DEFAULT_PROTOCOL
     without: dict[str, Any] | None = None
+    cell: PrintedCell | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Claim:
         needs = {"score": "dataset", "score-gap": "dataset", "ablation": "without"}.get(self.test)
         if needs and getattr(self, needs) is None:
             raise ValueError(f"test '{self.test}' needs '{needs}'")
+        if self.test in PRINTED and self.cell is None:
+            raise ValueError(
+                f"test '{self.test}' is of cells: `derainbench published add` takes them in"
+            )
         if self.test in NUMBERED and self.published is None:
             raise ValueError(f"test '{self.test}' needs 'published'")
         if self.test in TRAINED and "smoke" in self.speaks:
@@ -113,10 +148,12 @@ class Ledger(Strict):
     Attributes:
         claims: of the paper and its users.
         findings: about the released code, by this benchmark or others.
+        cells: what the transcribed cells of its tables claim; see :mod:`derainbench.catalog.cells`.
     """
 
     claims: tuple[Claim, ...]
     findings: tuple[Claim, ...] = ()
+    cells: tuple[Claim, ...] = ()
 
     @model_validator(mode="after")
     def _unique(self) -> Ledger:
@@ -127,5 +164,5 @@ class Ledger(Strict):
         return self
 
     def all(self) -> tuple[Claim, ...]:
-        """Claims, then findings."""
-        return self.claims + self.findings
+        """Claims, then findings, then cells."""
+        return self.claims + self.findings + self.cells

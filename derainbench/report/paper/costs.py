@@ -9,12 +9,20 @@ from typing import Any
 import pandas as pd
 
 from derainbench.catalog.audited_papers import AuditedPaper
+from derainbench.catalog.cells.format import PrintedCell
+from derainbench.catalog.cells.printed import base_value
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
+from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.scenarios import scenarios
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
 from derainbench.report.paper.cells import artefact_table, because
-from derainbench.report.paper.published import published_method, source_text
+from derainbench.report.paper.published import (
+    printed_cell,
+    printed_in,
+    published_method,
+    source_text,
+)
 from derainbench.report.tables.table import OWN_COLUMNS, OWN_HEADINGS, Table, number
 from derainbench.results.accounts import read_accounts
 from derainbench.results.layout import layout_of
@@ -25,6 +33,12 @@ from derainbench.results.scenarios import plain_rows, read_scenarios
 FULL = "full_size"  # counted from the structure: the same in every configuration
 EMPTY = float("nan")
 UNRELATED = "no cost of this network is in the catalogue"
+# Columns of what is printed, by metric.
+PRINTED = {
+    "parameters": "published_parameters",
+    "operations": "published_operations",
+    "energy": "published_energy_mj",
+}
 
 
 @dataclass(frozen=True)
@@ -33,13 +47,32 @@ class _Published:
 
     Attributes:
         paper: whose table.
-        parameters: of its network.
+        parameters: of its network, as others report it.
         saving: the share of energy saved.
+        cells: those that were transcribed, of every method.
     """
 
     paper: AuditedPaper
     parameters: float | None
     saving: float | None
+    cells: list[PrintedCell]
+
+    def of(self, model: str) -> dict[str, Any]:
+        """What was transcribed of a network, by column; empty for nothing."""
+        card = model_card(model)
+        names = (card.published_as, card.title)
+        method = self.paper.method if model == self.paper.network else None
+        methods = [name for name in (method, *names) if name]
+        found: dict[str, Any] = {}
+        for metric in ("parameters", "operations", "energy"):
+            cells = [printed_cell(self.cells, name, metric) for name in methods]
+            cell = next(filter(None, cells), None)
+            if cell is not None:
+                found[PRINTED[metric]] = base_value(cell)
+                found["printed_in"] = cell.source
+            if cell is not None and metric == "operations":
+                found["published_operations_unit"] = cell.unit
+        return found
 
 
 def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
@@ -50,12 +83,14 @@ def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     """
     claims = [claim for _, claim in paper.known_cells(artefact)]
     numbers = {claim.test: claim.published for claim in claims}
-    printed = _Published(paper, numbers.get("parameters"), numbers.get("energy-saving"))
+    cells = printed_in(paper, artefact)
+    printed = _Published(paper, numbers.get("parameters"), numbers.get("energy-saving"), cells)
     rows = [*_full_size(config, printed), *_runs(config, printed)]
     every = [f"{who}_{what}" for who in (FULL, OWN_COLUMNS[config.label]) for what in _amounts()]
-    names = ["published_parameters", "difference_parameters", "published_saving"]
+    names = [*PRINTED.values(), "difference_parameters", "published_saving"]
     names += [f"difference_saving_{s}" for s in scenarios()]
-    rows = [dict.fromkeys([*every, *names], EMPTY) | row for row in rows]
+    texts = dict.fromkeys(("published_operations_unit", "printed_in"), "")
+    rows = [dict.fromkeys([*every, *names], EMPTY) | texts | row for row in rows]
     table = cost_tables()[DEFAULT_COSTS]
     stated = "; ".join(f"{claim.wording} ({source_text(claim)})" for claim in claims)
     caption = (
@@ -102,19 +137,30 @@ def _full_size(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
             priced = energies[model["model"]]
             row |= {f"{FULL}_energy_mj_{s}": priced.get(f"energy_mj_{s}") for s in scenarios()}
         if model["model"] == paper.network:
-            unknown = "parameters, " * (printed.parameters is None)
-            row |= {
-                "published_reason": f"{unknown}MACs, SOPs and energy {paper.missing}",
-                "counted_reason": "energy and saving need the firing rates of trained weights",
-            }
             if printed.parameters is not None:
                 row["published_parameters"] = printed.parameters
-                row["difference_parameters"] = model["parameters"] - printed.parameters
+            row |= printed.of(model["model"])
+            unknown = [
+                word
+                for column, word in zip(
+                    PRINTED.values(), ("parameters", "MACs", "energy"), strict=True
+                )
+                if column not in row
+            ]
+            unknown.insert(len(unknown) - ("energy" in unknown), "SOPs")
+            row |= {
+                "published_reason": f"{_and(unknown)} {paper.missing}",
+                "counted_reason": "energy and saving need the firing rates of trained weights",
+            }
             if printed.saving is not None:
                 row["published_saving"] = printed.saving
         else:
             spiking = "energy needs the firing rates of trained weights" * model["spiking"]
-            row |= {"published_reason": UNRELATED, "counted_reason": spiking}
+            row |= printed.of(model["model"])
+            reason = "" if "printed_in" in row else UNRELATED
+            row |= {"published_reason": reason, "counted_reason": spiking}
+        if "published_parameters" in row:
+            row["difference_parameters"] = model["parameters"] - row["published_parameters"]
         yield row
 
 
@@ -182,7 +228,11 @@ def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:
         "Parameters, published": number(row["published_parameters"]),
         "Parameters, full size": number(row[f"{FULL}_parameters"]),
         "Difference": _ratio(row),
+        "Operations, published": _with_unit(
+            row["published_operations"], row["published_operations_unit"]
+        ),
         "GMACs, full size": number(row[f"{FULL}_gmacs"], 2),
+        "Energy (mJ), published": number(row["published_energy_mj"], 2),
         f"Energy (mJ), full size, {letters}": energy(FULL),
         f"Parameters, {heading}": number(row[f"{prefix}_parameters"]),
         f"GMACs (GSOPs at firing rate), {heading}": _work(row, prefix),
@@ -194,6 +244,7 @@ def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:
         "Difference (points)": _listed(
             [_points(row[f"difference_saving_{s}"]) for s in scenarios()]
         ),
+        "Printed in": row["printed_in"],
         "Empty because": because(
             {
                 "published": row["published_reason"],
@@ -202,6 +253,15 @@ def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:
             }
         ),
     }
+
+
+def _and(words: list[str]) -> str:
+    """``MACs, SOPs and energy``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return "" if is_empty(value) else f"{value:g} {unit}"
 
 
 def _ratio(row: dict[str, Any]) -> str:
