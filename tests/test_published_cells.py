@@ -350,7 +350,7 @@ def test_official_weights_are_decided_over_images_and_by_the_difference_on_the_w
     config = scored({s: 30.0 for s in SEEDS} | {("prenet", "official"): mean}, images)
     taken(checkout, GOOD)
     row = judged(config).loc["table-1.Rain200H.PReNet.psnr"]
-    assert row["verdict"] == word and f"{images} of 200 images" in row["reason"]
+    assert row["verdict"] == word and f"{images} images of 200" in row["reason"]
 
 
 def test_without_a_stated_protocol_every_one_has_a_verdict(checkout):

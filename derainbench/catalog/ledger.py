@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,13 @@ KINDS: dict[Kind, str] = {
 }
 # Kinds of claims whose number somebody published; others are found by looking.
 PUBLISHED = ("abstract", "paper", "user")
+Branch = Literal["accuracy", "energy", "mechanism", "code"]
+BRANCHES: dict[Branch, str] = {
+    "accuracy": "how well the network restores",
+    "energy": "what it takes to run: parameters, operations, energy",
+    "mechanism": "how it is said to work",
+    "code": "what the released code shows",
+}
 TestName = Literal[
     "parameters",
     "energy-saving",
@@ -46,6 +53,27 @@ TestName = Literal[
     "library",
 ]
 TESTS: tuple[TestName, ...] = get_args(TestName)
+# The branch of a claim that names none.
+BRANCH_OF_TEST: dict[TestName, Branch] = {
+    "parameters": "energy",
+    "energy-saving": "energy",
+    "comparable": "accuracy",
+    "score": "accuracy",
+    "score-gap": "accuracy",
+    "direct-training": "mechanism",
+    "rain-spikes": "mechanism",
+    "ablation": "mechanism",
+    "analog-macs": "energy",
+    "analog-ratio": "energy",
+    "printed-score": "accuracy",
+    "no-reference": "accuracy",
+    "printed-parameters": "energy",
+    "printed-operations": "energy",
+    "printed-energy": "energy",
+    "schedule": "code",
+    "selection-leak": "code",
+    "library": "code",
+}
 # Those of which a published number is compared with one that is found.
 NUMBERED: tuple[TestName, ...] = (
     "score",
@@ -71,8 +99,12 @@ TRAINED: tuple[TestName, ...] = (
     "ablation",
     "rain-spikes",
     "selection-leak",
+    "printed-score",
+    "no-reference",
 )
-TRAINED += ("printed-score", "no-reference")
+# Those that show what could explain a claim, and settle nothing: the networks or the code that the
+# claim is about are not at hand.
+EXPLAINING = ("score-gap", "selection-leak")
 
 
 class Claim(Strict):
@@ -85,6 +117,8 @@ class Claim(Strict):
         kind: how well it is known; see :data:`KINDS`.
         published: the number, or None where none is stated.
         unit: of the number.
+        branch: of the tree of claims; see :data:`BRANCHES`. Default: that of the test.
+        weight: what it counts beside the other claims of its branch.
         test: how it is tested; see :mod:`derainbench.audit.verdicts`.
         tolerance: how far a measured value may lie from the published one.
         relative: whether the tolerance is a share of the published value.
@@ -102,6 +136,8 @@ class Claim(Strict):
     published: float | None = None
     unit: str = ""
     test: TestName
+    branch: Branch  # filled in by _in_a_branch
+    weight: float = Field(1, gt=0)
     tolerance: float = Field(0, ge=0)
     relative: bool = False
     speaks: tuple[Label, ...] = LABELS
@@ -109,6 +145,13 @@ class Claim(Strict):
     protocol: str = DEFAULT_PROTOCOL
     without: dict[str, Any] | None = None
     cell: PrintedCell | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_a_branch(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("test") in BRANCH_OF_TEST:
+            return {"branch": BRANCH_OF_TEST[values["test"]]} | values
+        return values
 
     @model_validator(mode="after")
     def _complete(self) -> Claim:
@@ -136,24 +179,33 @@ class Claim(Strict):
             raise ValueError(f"claim '{self.id}' states no number")
         return self.published
 
+    @property
+    def allowed(self) -> float:
+        """The tolerance in the claim's unit."""
+        return self.tolerance * (abs(self.number) if self.relative else 1)
+
     def within(self, measured: float) -> bool:
-        """Whether a measured value meets the published one."""
-        allowed = self.tolerance * (abs(self.number) if self.relative else 1)
-        return abs(measured - self.number) <= allowed
+        """Whether a value that leaves nothing to chance meets the published one."""
+        return abs(measured - self.number) <= self.allowed
 
 
 class Ledger(Strict):
-    """The claims of one paper, and what the authors' code shows.
+    """The claims of one paper, and what the authors' code shows: a tree of branches and claims.
+
+    A branch counts by its weight among the branches that have claims, a claim by its weight within
+    its branch: so CORE-Bench and PaperBench weigh what a replication settles.
 
     Attributes:
         claims: of the paper and its users.
         findings: about the released code, by this benchmark or others.
         cells: what the transcribed cells of its tables claim; see :mod:`derainbench.catalog.cells`.
+        weights: what a branch counts beside others; 1 where none is given.
     """
 
     claims: tuple[Claim, ...]
     findings: tuple[Claim, ...] = ()
     cells: tuple[Claim, ...] = ()
+    weights: dict[Branch, Annotated[float, Field(gt=0)]] = {}
 
     @model_validator(mode="after")
     def _unique(self) -> Ledger:
@@ -166,3 +218,24 @@ class Ledger(Strict):
     def all(self) -> tuple[Claim, ...]:
         """Claims, then findings, then cells."""
         return self.claims + self.findings + self.cells
+
+    def branches(self) -> dict[Branch, tuple[Claim, ...]]:
+        """The claims, findings and cells of every branch that has any."""
+        by_branch = {b: tuple(c for c in self.all() if c.branch == b) for b in BRANCHES}
+        return {branch: claims for branch, claims in by_branch.items() if claims}
+
+    def shares(self) -> dict[str, float]:
+        """What every claim counts in the whole paper, by id; together 1.
+
+        weight of its branch / sum over branches, times its own weight / sum over the branch.
+        """
+        branches = self.branches()
+        total = sum(self.weights.get(branch, 1) for branch in branches)
+        return {
+            claim.id: self.weights.get(branch, 1)
+            / total
+            * claim.weight
+            / sum(other.weight for other in claims)
+            for branch, claims in branches.items()
+            for claim in claims
+        }

@@ -11,16 +11,16 @@ from collections.abc import Iterator
 import pandas as pd
 
 from derainbench.audit.case import Case, Verdict
+from derainbench.audit.verdict_rule import Sample, on_bound, on_number
 from derainbench.catalog.costs import DEFAULT_COSTS
 from derainbench.catalog.scenarios import scenarios
 from derainbench.catalog.verdicts import Outcome
-from derainbench.statistics.effects import spread
 
 SAVINGS = "scenarios/savings.csv"
 
 
 def energy_saving(case: Case) -> Iterator[Verdict]:
-    """The published saving under every scenario: possible at any firing rate, and measured.
+    """The published saving under every scenario: whether any firing rate gives it, and measured.
 
     Which costs the paper used is not known, so the structure is judged under every cost table, with
     and without reuse of what is constant over time: it contradicts only where all of them do.
@@ -93,9 +93,9 @@ def _possible_against_counterpart(case: Case, rows: pd.DataFrame, reading: str) 
     default = _default(rows)
     default_rates = _rates(case, default[_possible(case, default)])
     met = (
-        f"possible: met at {_rate_text(default_rates.iloc[0])} {under}"
+        f"met at {_rate_text(default_rates.iloc[0])} {under}"
         if len(default_rates)
-        else f"not possible {under}: without a single spike it would save {saved}"
+        else f"not met {under}: without a single spike it would save {saved}"
     )
     some = (
         f"all {accounts}" if possible.all() else f"{possible.sum()} of {accounts}, not the others"
@@ -144,7 +144,7 @@ def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verd
     default = "" if (possible["costs"] == DEFAULT_COSTS).any() else f"; not under {DEFAULT_COSTS}"
     return case.verdict(
         Outcome.NOT_TESTABLE,
-        f"possible {against}{default}. Which ANN and which costs are meant is not stated, and the "
+        f"some firing rate gives it {against}{default}. Which ANN and which costs are meant is not stated, and the "
         "full-size network's firing rate takes trained weights",
         reading=reading,
         measured=best,
@@ -168,32 +168,70 @@ def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[V
     )
     is_counterpart = compared.isin(counterparts)
     for run, savings in rows[is_counterpart].groupby(compared, sort=False):
-        saving = float(savings["saving"].mean())
-        one = savings.iloc[0] if len(savings) == 1 else spread(savings["saving"].tolist())
-        missed = Outcome.DEVIATES if saving > 0 else Outcome.CONTRADICTED
+        sample = _saving_sample(savings)
+        ruling = on_number(
+            [sample],
+            case.claim.number,
+            case.claim.allowed,
+            value=sample.value,
+            directed=True,
+            show="{:.0%}".format,
+        )
         yield case.verdict(
-            Outcome.REPRODUCED if case.claim.within(saving) else missed,
-            f"{saving:.0%} {at_rate}",
+            ruling.outcome,
+            f"{sample.value:.0%} {at_rate}; {ruling.reason}",
             reading=f"{reading}, against {titles[savings['baseline'].iloc[0]]} ({run})",
-            measured=saving,
-            low=one.low,
-            high=one.high,
+            measured=sample.value,
+            low=sample.shown[0],
+            high=sample.shown[1],
+            more_seeds=ruling.more_seeds,
             evidence=(SAVINGS,),
         )
-    others = rows[~is_counterpart].groupby("baseline_title", sort=False)["saving"].mean()
-    if others.empty:
-        return
-    enough = others[others >= case.claim.number - case.claim.tolerance]
-    yield case.verdict(
-        Outcome.CONTRADICTED if enough.empty else Outcome.NOT_TESTABLE,
-        f"{at_rate[0].upper()}{at_rate[1:]}: "
-        + (
-            f"against none of them, at most {others.max():.0%} against {others.idxmax()}"
-            if enough.empty
-            else f"that much or more against {', '.join(enough.index)}; which ANN is meant is not "
-            "stated"
-        ),
+    others = {
+        str(title): _saving_sample(savings)
+        for title, savings in rows[~is_counterpart].groupby("baseline_title", sort=False)
+    }
+    if others:
+        yield _saving_against_others(case, others, at_rate, reading)
+
+
+def _saving_sample(rows: pd.DataFrame) -> Sample:
+    """What a network saves against one baseline: one value per seed, the baseline's seeds averaged.
+
+    Official weights have one account: its interval over images counts.
+    """
+    per_seed = rows.groupby("name", sort=False)["saving"].mean()
+    if all("/seed-" in str(name) for name in per_seed.index):
+        return Sample.over("seed", per_seed.tolist())
+    one = rows.iloc[0]
+    return Sample.recorded(one["saving"], one["low"], one["high"], int(one["images"]))
+
+
+def _saving_against_others(
+    case: Case, others: dict[str, Sample], at_rate: str, reading: str
+) -> Verdict:
+    """Which ANN is meant is not stated: only a saving against none of them refutes the claim."""
+    least = case.claim.number - case.claim.allowed
+    rulings = {
+        title: on_bound([sample], least, show="{:.0%}".format) for title, sample in others.items()
+    }
+    words = [ruling.outcome for ruling in rulings.values()]
+    best = max(others, key=lambda title: others[title].value)
+    enough = [title for title, ruling in rulings.items() if ruling.outcome == Outcome.REPRODUCED]
+    if enough:
+        outcome, more = Outcome.NOT_TESTABLE, None
+        reason = f"that much or more against {', '.join(enough)}; which ANN is meant is not stated"
+    elif all(word == Outcome.CONTRADICTED for word in words):
+        outcome, more = Outcome.CONTRADICTED, None
+        reason = f"against none of them, at most {others[best].value:.0%} against {best}"
+    else:
+        outcome, more = Outcome.UNDECIDED, rulings[best].more_seeds
+        reason = f"{others[best].value:.0%} against {best}, at most; {rulings[best].reason}"
+    return case.verdict(
+        outcome,
+        f"{at_rate[0].upper()}{at_rate[1:]}: {reason}",
         reading=f"{reading}, against {len(others)} other ANNs",
-        measured=float(others.max()),
+        measured=others[best].value,
+        more_seeds=more,
         evidence=(SAVINGS,),
     )

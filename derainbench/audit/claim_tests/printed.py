@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import pandas as pd
 
 from derainbench.audit.case import Case, Missing, Verdict
-from derainbench.audit.claim_tests.scores import called, every_protocol, seeds_text
+from derainbench.audit.claim_tests.scores import NO_MEAN, called, every_protocol
+from derainbench.audit.score_samples import published_images, score_samples
 from derainbench.audit.standing import runs_standing_for
+from derainbench.audit.verdict_rule import Sample, numbered, on_number
 from derainbench.catalog.cells.format import PrintedCell
 from derainbench.catalog.cells.metrics import UNSTATED
-from derainbench.catalog.dataset_entries import dataset_entries
 from derainbench.catalog.verdicts import Outcome
 from derainbench.metrics.infinite import finite
 from derainbench.metrics.protocols import PROTOCOL_NAMES
@@ -22,10 +23,6 @@ from derainbench.results.layout import layout_of
 from derainbench.results.reading import read_table
 from derainbench.results.runs import RunVariant
 from derainbench.statistics.effects import spread
-from derainbench.statistics.equivalence import DIFFERENT, EQUIVALENT, equivalence
-
-# Two seeds have a scatter, but their interval is 13 standard errors wide at either side.
-LEAST_SEEDS = 3
 
 
 def printed_cell(case: Case) -> PrintedCell:
@@ -77,46 +74,36 @@ def _nothing(case: Case, cell: PrintedCell) -> str:
 def _against_printed(
     case: Case, entry: RunVariant, dataset: str, protocol: str, scores: pd.DataFrame
 ) -> Verdict:
-    """The mean over seeds or images against the printed one, by two one-sided tests."""
-    cell, metric = printed_cell(case), printed_cell(case).metric
-    images, known = scores["image"].nunique(), finite(scores) if metric == "psnr" else scores
-    unit = f" {cell.unit}" if cell.unit else ""
-    if entry.spec.train:
-        values = known.groupby("variant")[metric].mean().tolist()
-        outcome, found = _over(case, values, "seed")
-        basis = seeds_text(len(values))
-        if len(values) < LEAST_SEEDS:
-            outcome, basis = Outcome.UNDECIDED, f"{basis} of the {LEAST_SEEDS} that a verdict takes"
-    else:
-        values = known[metric].tolist()
-        whole = dataset_entries()[cell.dataset].splits["test"].images
-        outcome, found = _over(case, values, "image")
-        basis = f"{images} of {whole} images" if whole else f"{images} images"
-        if images == whole and values:  # nothing is left to chance
-            close = case.claim.within(spread(values).mean)
-            outcome = Outcome.REPRODUCED if close else Outcome.DEVIATES
-    weights = "trained here" if entry.spec.train else entry.origin_on(dataset)
-    measured, low, high = found
+    """The mean over seeds or images against the printed one, by the one rule for verdicts."""
+    cell = printed_cell(case)
+    reading = f"{called(entry)} ({entry.run}) on {dataset}, protocol {protocol}"
+    reading += " (the paper states none)" if cell.protocol == UNSTATED else ""
+    means = finite(scores).groupby("variant")[cell.metric].mean()
+    over_seeds = spread(means.tolist())
+    if not over_seeds.n:
+        return case.verdict(Outcome.UNDECIDED, NO_MEAN, reading=reading)
+    digits, unit = 4 if cell.metric == "ssim" else 2, f" {cell.unit}" if cell.unit else ""
+    samples = score_samples(case.config, dataset, scores, cell.metric)
+    ruling = on_number(
+        samples,
+        case.claim.number,
+        case.claim.allowed,
+        value=over_seeds.mean,
+        show=f"{{:.{digits}f}}".format,
+    )
+    whole = published_images(case.config, dataset) or "a set of unknown size"
+    weights = numbered(len(means), "seed") if entry.spec.train else entry.origin_on(dataset)
     return case.verdict(
-        outcome,
-        f"{measured:.{4 if metric == 'ssim' else 2}f}{unit} in protocol {protocol} ({weights}; {basis}), "
-        f"to within {case.claim.tolerance:g}{unit}",
-        reading=f"{called(entry)} ({entry.run}) on {dataset}, protocol {protocol}"
-        + (" (the paper states none)" if cell.protocol == UNSTATED else ""),
-        measured=measured,
-        low=low,
-        high=high,
+        ruling.outcome,
+        f"{over_seeds.mean:.{digits}f}{unit} in protocol {protocol} ({weights}; "
+        f"{numbered(scores['image'].nunique(), 'image')} of {whole}); {ruling.reason}",
+        reading=reading,
+        measured=over_seeds.mean,
+        low=over_seeds.low if entry.spec.train or not samples else samples[0].shown[0],
+        high=over_seeds.high if entry.spec.train or not samples else samples[0].shown[1],
+        more_seeds=ruling.more_seeds,
         evidence=("tables/quality.csv", "tables/equivalence.csv"),
     )
-
-
-def _over(case: Case, values: list[float], unit: str) -> tuple[Outcome, tuple[float, float, float]]:
-    """The word, and the mean with the interval that the two one-sided tests look at (90 %)."""
-    printed = case.claim.number
-    tested = equivalence(values, printed, case.claim.tolerance, unit=unit)
-    words = {EQUIVALENT: Outcome.REPRODUCED, DIFFERENT: Outcome.DEVIATES}
-    outcome = words.get(tested.verdict, Outcome.UNDECIDED)
-    return outcome, (printed + tested.difference, printed + tested.low, printed + tested.high)
 
 
 def no_reference(case: Case) -> Iterator[Verdict]:
@@ -133,15 +120,16 @@ def no_reference(case: Case) -> Iterator[Verdict]:
             if not values:
                 continue
             tested = True
-            outcome, (mean, low, high) = _over(case, values, "image")
+            sample = Sample.over("image", values)
+            ruling = on_number([sample], case.claim.number, case.claim.allowed, value=sample.value)
             yield case.verdict(
-                outcome,
-                f"{mean:.2f}, mean over {len(values)} photographs (pyiqa), to within "
-                f"{case.claim.tolerance:g}; which implementation the paper used is not stated",
+                ruling.outcome,
+                f"{sample.value:.2f}, mean over {len(values)} photographs (pyiqa): "
+                f"{ruling.reason}; which implementation the paper used is not stated",
                 reading=f"{called(entry)} ({entry.run}, {entry.variant}) on {dataset}",
-                measured=mean,
-                low=low,
-                high=high,
+                measured=sample.value,
+                low=sample.shown[0],
+                high=sample.shown[1],
                 evidence=(str(file.relative_to(case.results)),),
             )
     if not tested:

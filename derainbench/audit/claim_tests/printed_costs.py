@@ -14,6 +14,7 @@ from derainbench.audit.case import Case, Missing, Verdict
 from derainbench.audit.claim_tests.printed import printed_cell
 from derainbench.audit.claim_tests.structure import parameters
 from derainbench.audit.standing import networks_standing_for
+from derainbench.audit.verdict_rule import on_count
 from derainbench.catalog.cells.metrics import UNSTATED
 from derainbench.catalog.scenarios import scenarios
 from derainbench.catalog.verdicts import Outcome
@@ -30,7 +31,7 @@ def printed_parameters(case: Case) -> Iterator[Verdict]:
     for model in _counted(case):
         number = int(model["parameters"])
         yield case.verdict(
-            Outcome.REPRODUCED if case.claim.within(number) else Outcome.CONTRADICTED,
+            on_count(case.claim.within(number)),
             f"the network has {number:,} parameters, {number / case.claim.number:.3g} times the "
             "printed number",
             reading=model["title"],
@@ -93,7 +94,7 @@ def _not_spiking(case: Case, rows: pd.DataFrame, reading: str) -> Verdict:
 
 def _spiking(case: Case, rows: pd.DataFrame, reading: str) -> Verdict:
     """Some firing rate between 0 and 1 may give the printed energy; which it is takes weights."""
-    room = case.claim.tolerance * case.claim.number
+    room = case.claim.allowed
     fixed, slope = rows["fixed_mj"], rows["slope_mj"]
     possible = rows[
         (fixed <= case.claim.number + room) & (fixed + slope >= case.claim.number - room)
