@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from derainbench.report.figures import energy_figures, score_figures, spike_figures
+from derainbench.report.figures import (
+    energy_figures,
+    score_figures,
+    spike_figures,
+    verdict_figures,
+)
 from derainbench.report.page import energy_explorer, gaps, pareto_plot, verdict_list
 from derainbench.report.page.parts import COUNTS, ENERGY, PAPERS, REAL_RAIN, SCORES, Page
 
@@ -18,6 +23,7 @@ def page_content(page: Page) -> dict[str, Any]:
             lambda: verdict_list.paper_verdicts(config),
             layout.audit / "claims.json",
         ),
+        "verdict_figures": page.figures(verdict_figures.page_figures(config)),
         "side_by_side": page.tables(PAPERS),
         "papers": page.papers(),
         "pareto": page.part("pareto", lambda: pareto_plot.pareto(page.scored, page.counted)),
