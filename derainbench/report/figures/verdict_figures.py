@@ -31,7 +31,8 @@ def write_figures(config: Config, out: Path) -> None:
     with style(), staged_folder(out) as stage:
         for paper in map(read_judged_paper, config.paper_names):
             rows = verdicts.rows_of(paper, judged[judged["paper"] == paper.name])
-            figure = verdicts.verdict_figure(rows, marked(config, _title(config, paper)))
+            title = marked(config, figure_title(config.name, paper))
+            figure = verdicts.verdict_figure(rows, title)
             save(figure, stage / _name(paper))
             provenance.write_record(
                 stage / f"{_name(paper)}.svg", settings={"configuration": config.name}
@@ -42,9 +43,10 @@ def _name(paper: AuditedPaper) -> str:
     return f"verdicts-{paper.name}"
 
 
-def _title(config: Config, paper: AuditedPaper) -> str:
+def figure_title(configuration: str, paper: AuditedPaper) -> str:
+    """Whose verdicts, of which configuration."""
     citation = model_card(paper.network).citation
-    return f"{paper.method} ({citation}): verdicts of the configuration “{config.name}”"
+    return f"{paper.method} ({citation}): verdicts of the configuration “{configuration}”"
 
 
 def page_figures(config: Config) -> Iterator[PageFigure]:
