@@ -547,3 +547,17 @@ def test_cells_run_again_what_judges_or_shows_them_and_nothing_else(tmp_path, mo
     assert all(
         {p for p in after[v] if after[v][p] != before[v].get(p)} == {"catalog"} for v in SHOWS
     )
+
+
+def test_the_cells_of_one_table_weigh_as_much_as_one_claim_and_take_no_training_of_others(checkout):
+    taken(checkout, GOOD, change(method="MPRNet"), change(method="ESDNet", value="30.1"))
+    paper = read_judged_paper("esdnet")
+    cells = [claim for claim in paper.ledger.all() if claim.cell]
+    assert sum(claim.weight for claim in cells) == pytest.approx(1)
+    assert {claim.branch for claim in cells} == {"accuracy"}
+    judged(made_results())
+    [covered] = read_json(checkout / "results/made/audit/coverage.json")["papers"]
+    by_claim = {claim["claim"]: claim for claim in covered["by_claim"]}
+    need = by_claim["table-1.Rain200H.MPRNet.psnr"]["need"]
+    assert need["networks"] == 0 and "no run of MPRNet as published" in need["takes"]
+    assert by_claim["table-1.Rain200H.ESDNet.psnr"]["need"]["networks"] == 1

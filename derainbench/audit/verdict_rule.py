@@ -190,16 +190,17 @@ def on_bound(samples: Sequence[Sample], bound: float, *, show: Show = "{:+.2f}".
         bound: 0 for "more than", minus the tolerance for "not worse by more than".
         show: a number as text.
     """
+    limit = show(bound) if bound else "0"
     spans = f"{samples[0].level} % interval {_spans(samples, show)}"
     if all(sample.tells and sample.low > bound for sample in samples):
-        return Ruling(Outcome.REPRODUCED, f"{spans}, above {show(bound)}")
+        return Ruling(Outcome.REPRODUCED, f"{spans}, above {limit}")
     if all(sample.tells and sample.high < bound for sample in samples):
-        return Ruling(Outcome.CONTRADICTED, f"{spans}, below {show(bound)}")
+        return Ruling(Outcome.CONTRADICTED, f"{spans}, below {limit}")
     return _undecided(
         samples,
         lambda s: s.tells and (s.low > bound or s.high < bound),
         lambda s: abs(s.value - bound),
-        f"against {show(bound)}",
+        f"against {limit}",
         show,
     )
 

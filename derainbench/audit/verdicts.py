@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from derainbench.audit import coverage
 from derainbench.audit.case import Case, Missing, Verdict
 from derainbench.audit.claim_tests import printed, printed_costs, score_gaps, scores, training
 from derainbench.audit.claim_tests.energy import energy_saving
@@ -91,6 +92,7 @@ def table(paper: AuditedPaper, verdicts: list[Verdict]) -> pd.DataFrame:
                 "wording": claim.wording,
                 "source": claim.source,
                 "kind": claim.kind,
+                "branch": claim.branch,
                 "published": claim.published if claim.kind in PUBLISHED else None,
                 "unit": claim.unit,
                 "trained": claim.test in TRAINED,
@@ -99,6 +101,8 @@ def table(paper: AuditedPaper, verdicts: list[Verdict]) -> pd.DataFrame:
                 "measured": verdict.measured,
                 "low": verdict.low,
                 "high": verdict.high,
+                "more_seeds": verdict.more_seeds,
+                "scaled_down": verdict.scaled_down,
                 "reason": verdict.reason,
                 "evidence": " ".join(verdict.evidence),
             }
@@ -107,20 +111,24 @@ def table(paper: AuditedPaper, verdicts: list[Verdict]) -> pd.DataFrame:
 
 
 def write(config: Config, out: Path, names: list[str] | None = None) -> pd.DataFrame:
-    """Writes ``claims.json`` and ``claims.csv``, all or nothing; gives the latter.
+    """Writes ``claims.json``, ``claims.csv`` and ``coverage.json``, all or nothing.
 
     Args:
         config: whose results are judged.
         out: folder.
         names: of the papers; default: those of the configuration.
 
+    Returns:
+        The content of ``claims.csv``.
+
     Raises:
         BenchError: for an unknown paper or a mistake in a ledger.
     """
-    tables, content = [], []
+    tables, content, covered = [], [], []
     for paper in map(read_judged_paper, names or config.paper_names):
         verdicts = judge(config, paper)
         tables.append(table(paper, verdicts))
+        covered.append(coverage.document(paper, verdicts, config.label))
         content.append(
             {
                 "paper": paper.name,
@@ -138,9 +146,12 @@ def write(config: Config, out: Path, names: list[str] | None = None) -> pd.DataF
     judged = pd.concat(tables, ignore_index=True)
     with staged_folder(out) as stage:
         write_text(stage / "claims.csv", judged.to_csv(index=False, float_format="%.9g"))
-        write_json(
+        about = {"configuration": config.name, "label": config.label}
+        write_json(stage / "claims.json", about | {"papers": content})
+        write_json(stage / "coverage.json", about | {"papers": covered})
+        provenance.write_record(
             stage / "claims.json",
-            {"configuration": config.name, "label": config.label, "papers": content},
+            stage / "coverage.json",
+            settings={"configuration": config.name},
         )
-        provenance.write_record(stage / "claims.json", settings={"configuration": config.name})
     return judged

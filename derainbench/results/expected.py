@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # In the order of the report.
 TABLES = (
     "claims",
+    "coverage",
     "papers",
     "quality",
     "comparison",

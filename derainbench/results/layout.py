@@ -129,6 +129,11 @@ class Layout:
         return self.audit / "claims.csv"
 
     @property
+    def coverage(self) -> Path:
+        """How much of each paper is decided, and what is missing takes."""
+        return self.audit / "coverage.json"
+
+    @property
     def tables(self) -> Path:
         """Folder of the tables."""
         return self.root / "tables"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 from derainbench.catalog.verdicts import Outcome
@@ -12,9 +13,10 @@ _WIDTH = 100  # characters of a line
 
 
 def verdict_summary(page: Path, claims: Path) -> list[str]:
-    """Where the page is, then one line per word of the verdicts: how many claims, and which.
+    """Where the page is, one line per word of the verdicts, and how much of each paper is decided.
 
-    A claim whose verdict depends on the reading is on several lines.
+    The line of a word says how many claims, and which; a claim whose verdict depends on the reading
+    is on several lines. Coverage is read beside the verdicts, where it is there.
 
     Args:
         page: ``report/index.html``.
@@ -31,4 +33,12 @@ def verdict_summary(page: Path, claims: Path) -> list[str]:
     for outcome, names in by_outcome.items():
         line = f"  {outcome:<{longest}}  {len(names):>3}  {', '.join(names)}".rstrip()
         lines.append(line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1].rstrip(', ')}…")
+    coverage = claims.with_name("coverage.json")
+    if coverage.is_file():
+        for paper in json.loads(coverage.read_text("utf-8"))["papers"]:
+            lines.append(
+                f"Decided of {paper['paper']}: {paper['decided']} of {paper['claims']} claims, "
+                f"{paper['decided_share']:.0%} by weight; {paper['could_be_decided']} more could be: "
+                "tables/coverage.md"
+            )
     return lines

@@ -49,10 +49,13 @@ rule audit:
         rules.scenarios.output,
         rules.crosscheck.output,
         [FILES.gradients(paper.name) for paper in PAPERS],
+        # Whether the whole published test set was scored.
+        [FILES.data(dataset) / "dataset.json" for dataset in CONFIG.tested()],
         config=rules.record_config.output,
     output:
         claims=FILES.claims,
         tree=FILES.audit / "claims.json",
+        coverage=FILES.coverage,
     log:
         f"{RESULTS}/logs/audit.log",
     benchmark:

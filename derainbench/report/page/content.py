@@ -10,7 +10,7 @@ from derainbench.report.figures import (
     spike_figures,
     verdict_figures,
 )
-from derainbench.report.page import energy_explorer, gaps, pareto_plot, verdict_list
+from derainbench.report.page import coverage_bars, energy_explorer, gaps, pareto_plot, verdict_list
 from derainbench.report.page.parts import COUNTS, ENERGY, PAPERS, REAL_RAIN, SCORES, Page
 
 
@@ -22,6 +22,11 @@ def page_content(page: Page) -> dict[str, Any]:
             "verdicts",
             lambda: verdict_list.paper_verdicts(config),
             layout.audit / "claims.json",
+        ),
+        "coverage": page.part(
+            "coverage",
+            lambda: coverage_bars.paper_coverage(config),
+            layout.audit / "claims.json",  # whose record is of both
         ),
         "verdict_figures": page.figures(verdict_figures.page_figures(config)),
         "side_by_side": page.tables(PAPERS),

@@ -15,6 +15,7 @@ from derainbench.report.tables.break_even import break_even
 from derainbench.report.tables.claims import claims
 from derainbench.report.tables.comparison import comparison
 from derainbench.report.tables.complexity import complexity
+from derainbench.report.tables.coverage import coverage
 from derainbench.report.tables.crosscheck import crosscheck
 from derainbench.report.tables.estimators import estimators
 from derainbench.report.tables.joules import joules
@@ -29,6 +30,7 @@ from derainbench.report.tables.table import Table
 # In the order of the report.
 BUILDERS: dict[str, Callable[[Config], Table]] = {
     "claims": claims,
+    "coverage": coverage,
     "papers": papers,
     "quality": quality,
     "comparison": comparison,
