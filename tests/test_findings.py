@@ -1,5 +1,6 @@
 """The page of findings says what results and catalogue say, in two pages."""
 
+import json
 import re
 import sys
 
@@ -15,6 +16,7 @@ from derainbench.catalog.papers import paper_names
 from derainbench.catalog.verdicts import Outcome
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import check
+from derainbench.results.layout import Layout
 
 WORDS_ON_TWO_PAGES = 950
 
@@ -73,6 +75,17 @@ def test_words_and_numbers_follow_the_verdicts(kept):
         int(re.search(r"(\d+) \*reproduced\*", findings._tally(f))[1]) for f in (kept, other)
     )
     assert after == before + 1
+
+
+def test_how_much_is_decided_is_said_where_it_is_known(kept, tmp_path):
+    other = findings.Findings()
+    other.files = Layout(tmp_path)
+    assert findings._coverage(other) == ""
+    covered = {"paper": "esdnet", "decided_share": 0.412, "could_be_decided": 7}
+    other.files.coverage.parent.mkdir()
+    other.files.coverage.write_text(json.dumps({"papers": [covered]}))
+    said = findings._coverage(other)
+    assert said.startswith("By weight 41 % of the paper are decided; 7 more claims could be")
 
 
 def test_savings_from_structure_alone_are_called_upper_bounds(kept):
