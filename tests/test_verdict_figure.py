@@ -97,10 +97,13 @@ def test_the_cells_of_one_table_share_a_row():
 
 
 @pytest.mark.parametrize("claims", [1, 15])
-def test_the_picture_has_the_shape_of_a_slide(tmp_path, claims):
+@pytest.mark.parametrize("title", ["T", "W" * 60 + "i" * 60], ids=["short", "long"])
+def test_the_picture_has_the_shape_of_a_slide(tmp_path, claims, title):
     names = [claim.id for claim in PAPER.ledger.all()][:claims]
     with style():
-        figure = verdict_figure(rows_of(PAPER, judged(*[(n, "deviates", "") for n in names])), "T")
+        figure = verdict_figure(
+            rows_of(PAPER, judged(*[(n, "deviates", "") for n in names])), title
+        )
         save(figure, tmp_path / "verdicts", ("png",))
     with Image.open(tmp_path / "verdicts.png") as image:
         assert image.width / image.height == pytest.approx(16 / 9, abs=0.01)

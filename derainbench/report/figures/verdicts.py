@@ -39,6 +39,7 @@ TEXT_SHARE = 0.47  # of the width, for the claims
 LARGEST = 13.0  # points
 SMALLER = 0.85  # wordings, which may take two lines, than words
 CHARACTER = 0.0086  # its mean width at that size, bold, as a share of the figure's width
+TITLE, WIDEST_TITLE = 17.0, 0.95  # points; share of the figure's width
 MARGIN = 0.1  # inches that saving adds around what is drawn
 
 
@@ -130,7 +131,9 @@ def verdict_figure(rows: list[Row], title: str) -> Figure:
     )
     inside.set(transform=figure.transFigure, fill=False, edgecolor="none")
     figure.add_artist(inside)  # saved, the figure has the shape of a slide whatever is drawn in it
-    figure.text(0.02, 0.945, title, fontsize=17, weight="bold", va="center")
+    shown = figure.text(0.02, 0.945, title, fontsize=TITLE, weight="bold", va="center")
+    wide = shown.get_window_extent().width / figure.bbox.width
+    shown.set_fontsize(TITLE * min(1, WIDEST_TITLE / wide))
     at = 0.0
     for branch in branches:
         heading = f"{branch.capitalize()}: {BRANCHES[branch]}"
