@@ -39,7 +39,7 @@ TEXT_SHARE = 0.47  # of the width, for the claims
 LARGEST = 13.0  # points
 SMALLER = 0.85  # wordings, which may take two lines, than words
 CHARACTER = 0.0086  # its mean width at that size, bold, as a share of the figure's width
-TITLE, WIDEST_TITLE = 17.0, 0.95  # points; share of the figure's width
+TITLE, WIDEST_TITLE = 17.0, 0.9  # points; share of the figure's width, with room for hinting
 MARGIN = 0.1  # inches that saving adds around what is drawn
 
 
