@@ -251,7 +251,8 @@ def _need(sample: Sample, number: int | None, show: Show) -> str:
     if sample.whole and (number is None or number >= sample.whole):
         return f"{has} {verb} nothing yet: the whole published test set of {sample.whole} would"
     if math.isnan(sample.sd):
-        return f"{has} {verb} nothing yet"
+        least = f": {LEAST} at least" if sample.size < LEAST else ""
+        return f"{has} {verb} nothing yet{least}"
     scatter = f"at the scatter seen ({show(sample.sd).removeprefix('+')})"
     if number is None:
         return (

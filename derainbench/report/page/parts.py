@@ -26,7 +26,7 @@ SCORES = {
     "paired": "Differences between methods",
     "protocols": "The same images under every protocol",
     "seeds": "Spread over seeds",
-    "equivalence": "Equivalence with published scores",
+    "equivalence": "Verdicts on published scores",
     "selection": "Choosing the epoch on the test images",
 }
 REAL_RAIN = {"realrain": "Photographs of real rain"}

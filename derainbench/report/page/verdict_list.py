@@ -30,12 +30,13 @@ SEVERAL = "several verdicts"  # of one claim: the answer depends on assumptions
 HOW: dict[TestName, str] = {
     "parameters": "parameters counted on the network's tensors",
     "energy-saving": "operations counted layer by layer, priced under every scenario; without "
-    "trained full-size weights: whether any firing rate gives the saving",
-    "comparable": "mean PSNR difference to the best ANN trained on the same data, over the same images",
-    "score": "mean PSNR over the test images and seeds",
+    "trained full-size weights: whether any firing rate gives the saving, with them over seeds",
+    "comparable": "mean PSNR difference to the best ANN trained on the same data, over seeds and over "
+    "the same images",
+    "score": "mean PSNR: two one-sided tests over seeds, over images where a part of the set was scored",
     "score-gap": "how far another protocol, seed or choice of epoch moves the network's score",
     "direct-training": "gradients of a loss through the surrogate functions, from random weights",
-    "rain-spikes": "firing rates at rain pixels and at their clean counterparts, over the test set",
+    "rain-spikes": "firing rates at rain pixels and at their clean counterparts, over seeds",
     "ablation": "the network with and without the part, by the same recipe: over images and over seeds",
     "analog-macs": "multiply-accumulates of the layers whose input is not spikes",
     "analog-ratio": "those against all multiply-accumulates of the ANN counterpart",
