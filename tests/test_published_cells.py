@@ -525,7 +525,7 @@ def test_a_cell_has_one_name(checkout):
     assert len(set(names)) == len(names) == 3
 
 
-SHOWS = ("audit", "tables", "figures", "paper", "report")
+SHOWS = ("audit", "tables", "figures", "verdict-figures", "paper", "report")
 OTHERS = ("train", "evaluate", "energy", "structure", "scenarios", "sensitivity", "crosscheck")
 OTHERS += ("estimators", "spikes", "gradients", "joules", "energy-figures", "spike-figures")
 OTHERS += ("no-reference", "data verify")
