@@ -15,6 +15,7 @@ from made_paper import CONFIG, IMAGES, made_results, scenario_files, write
 
 from derainbench.audit import verdicts
 from derainbench.audit.published_agreement import against_published
+from derainbench.audit.standing import runs_standing_for
 from derainbench.catalog import files
 from derainbench.catalog.cells.claims import claim_id, read_judged_paper
 from derainbench.catalog.cells.format import COLUMNS, TEMPLATE_COLUMNS
@@ -561,3 +562,17 @@ def test_the_cells_of_one_table_weigh_as_much_as_one_claim_and_take_no_training_
     need = by_claim["table-1.Rain200H.MPRNet.psnr"]["need"]
     assert need["networks"] == 0 and "no run of MPRNet as published" in need["takes"]
     assert by_claim["table-1.Rain200H.ESDNet.psnr"]["need"]["networks"] == 1
+
+
+def test_released_weights_of_others_stand_for_them_with_the_arguments_that_they_take(checkout):
+    made_results()
+    prenet = CONFIG["runs"]["prenet"]
+    runs = {
+        "prenet": prenet | {"kwargs": {"recurrent_iter": 8}},
+        "small": prenet | {"title": "PReNet-small", "kwargs": {"recurrent_iter": 1}},
+    }
+    config = parse(CONFIG | {"runs": runs}, "made")
+    paper = read_judged_paper("esdnet")
+    taken(checkout, GOOD)
+    [cell] = printed_cells("esdnet")
+    assert [entry.run for entry in runs_standing_for(config, paper, cell)] == ["prenet"]

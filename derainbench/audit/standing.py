@@ -22,7 +22,8 @@ def runs_standing_for(config: Config, paper: AuditedPaper, cell: PrintedCell) ->
     """
     if cell.method == paper.method or paper.artefacts[cell.table].kind != "ablation":
         entries = [e for e in run_variants(config) if _bears(e, paper, cell.method)]
-        return [entry for entry in entries if as_published(config, entry.spec)]
+        others = cell.method != paper.method  # whose released weights say what arguments they take
+        return [e for e in entries if (others and not e.spec.train) or as_published(config, e.spec)]
     part, label = variant_parts(cell.method)
     changed = [
         entry

@@ -29,11 +29,11 @@ def printed_parameters(case: Case) -> Iterator[Verdict]:
         yield from parameters(case)
         return
     for model in _counted(case):
-        number = int(model["parameters"])
+        number, fits = int(model["parameters"]), case.claim.within(int(model["parameters"]))
+        times = f", {number / case.claim.number:.3g} times the printed number"
         yield case.verdict(
-            on_count(case.claim.within(number)),
-            f"the network has {number:,} parameters, {number / case.claim.number:.3g} times the "
-            "printed number",
+            on_count(fits),
+            f"the network has {number:,} parameters{'' if fits else times}",
             reading=model["title"],
             measured=number,
             evidence=(MODELS,),

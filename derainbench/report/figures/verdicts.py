@@ -165,7 +165,7 @@ def _draw_row(axes: Axes, row: Row, at: float, size: float) -> None:
         room = _room(width, size)
         text = next((text for text in segment.texts() if len(text) <= room), "")
         # Lines between cells must not strike the word through.
-        box = {"facecolor": fill, "edgecolor": "none", "pad": 2.6} if segment.readings > 1 else None
+        box = {"facecolor": fill, "edgecolor": "none", "pad": 1.2} if segment.readings > 1 else None
         axes.text(
             x + width / 2,
             at + 0.5,
