@@ -325,6 +325,7 @@ def test_tables_and_plots_of_energy_stand_without_a_counted_run(scored):
     options = {"costs": "horowitz-45nm-fp32", "scenario": "a", "reuse": False}
     options |= {"source": "structure", "name": "prenet", "model": "prenet", "zero_skipping": False}
     amounts = {"mj": 1.0, "baseline_bits": 4, "saving": 0.1, "title": "", "baseline_title": ""}
+    amounts |= {"dataset": None, "baseline": "nafnet", "low": 0.0, "high": 0.2, "firing_rate": None}
     for name in ("energy", "savings"):
         pd.DataFrame([options | amounts]).to_csv(folder / f"{name}.csv", index=False)
     for table in (complexity(scored), savings(scored)):

@@ -75,7 +75,8 @@ def test_each_paper_is_plotted_against_its_own_claim_counterpart_and_baselines(b
 
 def test_the_promised_figures_are_those_of_the_page(both):
     papers_of_config = [read_audited_paper(name) for name in both.paper_names]
-    shown = [*energy_figures.break_even_figures(both), *energy_figures.run_figures(both)]
+    shown = [energy_figures.quality_energy_page_figure(both)]
+    shown += [*energy_figures.break_even_figures(both), *energy_figures.run_figures(both)]
     assert [f.name for f in shown] == expected.energy_figures(both, papers_of_config)
     shown = list(verdict_figures.page_figures(both))
     assert [f.name for f in shown] == expected.verdict_figures(papers_of_config)

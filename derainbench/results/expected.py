@@ -27,6 +27,8 @@ TABLES = (
     "selection",
     "realrain",
     "complexity",
+    "equal_quality",
+    "quality_energy",
     "savings",
     "break_even",
     "structure",
@@ -42,9 +44,9 @@ def spiking_runs(config: Config) -> list[str]:
 
 
 def energy_figures(config: Config, papers: list[Paper]) -> list[str]:
-    """Names of the figures on energy: one per paper, three per run of a spiking model."""
+    """Names of the figures on energy: one of all runs, one per paper, three per spiking run."""
     kinds = ("energy-by-block", "firing-rates", "scenarios")
-    names = [f"break-even-{paper.name}" for paper in papers]
+    names = ["quality-energy", *(f"break-even-{paper.name}" for paper in papers)]
     return names + [f"{kind}-{run}" for run in spiking_runs(config) for kind in kinds]
 
 

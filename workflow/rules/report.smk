@@ -139,6 +139,7 @@ rule figures:
 # Where the energy goes, and whom it beats at which firing rate.
 rule energy_figures:
     input:
+        SCORES,
         COUNTS,
         rules.structure.output,
         rules.scenarios.output,
@@ -301,5 +302,5 @@ rule page:
 onsuccess:
     # For people who look at the terminal; derainbench/workflow/run.py shows these lines alone.
     if FILES.page.is_file() and FILES.claims.is_file():
-        for line in verdict_summary(FILES.page, FILES.claims):
+        for line in verdict_summary(FILES.page, FILES.claims, FILES.table("equal_quality")):
             print(f"{SUMMARY}{line}")

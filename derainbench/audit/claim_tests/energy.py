@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from derainbench.audit.case import Case, Verdict
+from derainbench.audit.equal_quality import STRUCTURE_ONLY, quality_columns
 from derainbench.audit.verdict_rule import Sample, on_bound, on_number
 from derainbench.catalog.costs import DEFAULT_COSTS
 from derainbench.catalog.scenarios import scenarios
@@ -39,6 +40,8 @@ def energy_saving(case: Case) -> Iterator[Verdict]:
         & (table["costs"] == DEFAULT_COSTS)
         & ~table["reuse"]
     ]
+    quality = quality_columns(case.config, measured)
+    measured = measured.join(quality.drop(columns=["low", "high"]))
     for letter, scenario in scenarios().items():
         named = f"scenario ({letter}): {scenario.label}"
         rows = full_size[full_size["scenario"] == letter]
@@ -83,7 +86,8 @@ def _possible_against_counterpart(case: Case, rows: pd.DataFrame, reading: str) 
         return case.verdict(
             Outcome.CONTRADICTED,
             f"without a single spike it would save {saved}, as a share of the counterpart's energy, "
-            f"{under}; no firing rate gives the published saving under any of {accounts}",
+            f"{under}; no firing rate gives the published saving under any of {accounts}; "
+            f"{STRUCTURE_ONLY}",
             reading=reading,
             measured=best,
             evidence=(SAVINGS,),
@@ -102,7 +106,8 @@ def _possible_against_counterpart(case: Case, rows: pd.DataFrame, reading: str) 
     )
     return case.verdict(
         Outcome.NOT_TESTABLE,
-        f"{met}; {span} {some}; the full-size network's own rate takes trained weights",
+        f"{met}; {span} {some}; the full-size network's own rate takes trained weights; "
+        f"{STRUCTURE_ONLY}",
         reading=reading,
         measured=best,
         evidence=(SAVINGS,),
@@ -128,7 +133,7 @@ def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verd
         return case.verdict(
             Outcome.CONTRADICTED,
             "no firing rate gives the published saving against any of them, in any cost table, with "
-            "or without reuse",
+            f"or without reuse; {STRUCTURE_ONLY}",
             reading=reading,
             measured=best,
             evidence=(SAVINGS,),
@@ -144,8 +149,9 @@ def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verd
     default = "" if (possible["costs"] == DEFAULT_COSTS).any() else f"; not under {DEFAULT_COSTS}"
     return case.verdict(
         Outcome.NOT_TESTABLE,
-        f"some firing rate gives it {against}{default}. Which ANN and which costs are meant is not stated, and the "
-        "full-size network's firing rate takes trained weights",
+        f"some firing rate gives it {against}{default}. Which ANN and which costs are meant is not "
+        "stated, and the full-size network's firing rate takes trained weights; "
+        f"{STRUCTURE_ONLY}",
         reading=reading,
         measured=best,
         evidence=(SAVINGS,),
@@ -153,7 +159,10 @@ def _possible_against_anyone(case: Case, rows: pd.DataFrame, named: str) -> Verd
 
 
 def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[Verdict]:
-    """What the paper's network saves at its own firing rate, means over seeds."""
+    """What the paper's network saves at its own firing rate, means over seeds.
+
+    Only networks of equal quality, on the same images, say something about the claim.
+    """
     titles = rows.drop_duplicates("baseline").set_index("baseline")["baseline_title"]
     compared = (
         rows["baseline"]
@@ -168,6 +177,15 @@ def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[V
     )
     is_counterpart = compared.isin(counterparts)
     for run, savings in rows[is_counterpart].groupby(compared, sort=False):
+        against = f"{reading}, against {titles[savings['baseline'].iloc[0]]} ({run})"
+        if not savings["equal_quality"].all():
+            yield case.verdict(
+                Outcome.NOT_TESTABLE,
+                f"not of equal quality: {_qualities(savings)}; it takes a counterpart that is",
+                reading=against,
+                evidence=(SAVINGS,),
+            )
+            continue
         sample = _saving_sample(savings)
         ruling = on_number(
             [sample],
@@ -179,19 +197,16 @@ def _measured_saving(case: Case, rows: pd.DataFrame, reading: str) -> Iterator[V
         )
         yield case.verdict(
             ruling.outcome,
-            f"{sample.value:.0%} {at_rate}; {ruling.reason}",
-            reading=f"{reading}, against {titles[savings['baseline'].iloc[0]]} ({run})",
+            f"{sample.value:.0%} {at_rate}; {ruling.reason}; {_qualities(savings)}",
+            reading=against,
             measured=sample.value,
             low=sample.shown[0],
             high=sample.shown[1],
             more_seeds=ruling.more_seeds,
             evidence=(SAVINGS,),
         )
-    others = {
-        str(title): _saving_sample(savings)
-        for title, savings in rows[~is_counterpart].groupby("baseline_title", sort=False)
-    }
-    if others:
+    others = rows[~is_counterpart]
+    if not others.empty:
         yield _saving_against_others(case, others, at_rate, reading)
 
 
@@ -207,31 +222,50 @@ def _saving_sample(rows: pd.DataFrame) -> Sample:
     return Sample.recorded(one["saving"], one["low"], one["high"], int(one["images"]))
 
 
-def _saving_against_others(
-    case: Case, others: dict[str, Sample], at_rate: str, reading: str
-) -> Verdict:
+def _saving_against_others(case: Case, rows: pd.DataFrame, at_rate: str, reading: str) -> Verdict:
     """Which ANN is meant is not stated: only a saving against none of them refutes the claim."""
+    by_title = {str(title): of_one for title, of_one in rows.groupby("baseline_title", sort=False)}
+    named = "; ".join(f"{title}: {_qualities(of_one)}" for title, of_one in by_title.items())
+    equal = {
+        title: _saving_sample(of_one)
+        for title, of_one in by_title.items()
+        if of_one["equal_quality"].all()
+    }
+    if not equal:
+        return case.verdict(
+            Outcome.NOT_TESTABLE,
+            f"none of them is of equal quality: {named}",
+            reading=f"{reading}, against {len(by_title)} other ANNs",
+            evidence=(SAVINGS,),
+        )
     least = case.claim.number - case.claim.allowed
     rulings = {
-        title: on_bound([sample], least, show="{:.0%}".format) for title, sample in others.items()
+        title: on_bound([sample], least, show="{:.0%}".format) for title, sample in equal.items()
     }
-    words = [ruling.outcome for ruling in rulings.values()]
-    best = max(others, key=lambda title: others[title].value)
+    best = max(equal, key=lambda title: equal[title].value)
     enough = [title for title, ruling in rulings.items() if ruling.outcome == Outcome.REPRODUCED]
     if enough:
         outcome, more = Outcome.NOT_TESTABLE, None
         reason = f"that much or more against {', '.join(enough)}; which ANN is meant is not stated"
-    elif all(word == Outcome.CONTRADICTED for word in words):
+    elif all(ruling.outcome == Outcome.CONTRADICTED for ruling in rulings.values()):
         outcome, more = Outcome.CONTRADICTED, None
-        reason = f"against none of them, at most {others[best].value:.0%} against {best}"
+        reason = f"against none of them, at most {equal[best].value:.0%} against {best}"
     else:
         outcome, more = Outcome.UNDECIDED, rulings[best].more_seeds
-        reason = f"{others[best].value:.0%} against {best}, at most; {rulings[best].reason}"
+        reason = f"{equal[best].value:.0%} against {best}, at most; {rulings[best].reason}"
     return case.verdict(
         outcome,
-        f"{at_rate[0].upper()}{at_rate[1:]}: {reason}",
-        reading=f"{reading}, against {len(others)} other ANNs",
-        measured=others[best].value,
+        f"{at_rate[0].upper()}{at_rate[1:]}: {reason}; {named}",
+        reading=f"{reading}, against {len(equal)} other ANNs of equal quality",
+        measured=equal[best].value,
         more_seeds=more,
         evidence=(SAVINGS,),
     )
+
+
+def _qualities(rows: pd.DataFrame) -> str:
+    """``28.31 dB against 28.40 dB (esdnet)`` of one pair of runs, or why it has no scores."""
+    pair = rows.iloc[0]
+    if pair["why_not"]:
+        return str(pair["why_not"])
+    return f"{pair['psnr']:.2f} dB against {pair['psnr_baseline']:.2f} dB ({pair['protocol']})"

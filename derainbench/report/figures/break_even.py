@@ -20,7 +20,8 @@ from derainbench.report.figures.style import palette
 from derainbench.results.scenarios import plain_rows
 
 CAPTION = (
-    "The full-size network against its ANN counterpart and baselines, from the structure alone. A "
+    "The full-size network against its ANN counterpart and baselines, from the structure alone (no "
+    "scores: nothing is said of quality). A "
     "dot and a line down mark the break-even rate; where there is none, no firing rate makes it "
     "cheaper. Grey bands: measured rates of its runs here, smaller networks too, for orientation."
 )

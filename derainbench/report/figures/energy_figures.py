@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from derainbench.audit.equal_quality import Scores, psnr_of_runs, quality_columns, quality_pair
 from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.catalog.costs import DEFAULT_COSTS
 from derainbench.catalog.model_cards import model_card
@@ -18,20 +19,24 @@ from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures import (
     break_even,
     firing_rates,
+    quality_energy,
     scenario_matrix,
 )
 from derainbench.report.figures import (
     energy_by_block as by_block,
 )
+from derainbench.report.figures.energy_by_block import Counterpart
 from derainbench.report.figures.marking import marked
 from derainbench.report.figures.page_figure import PageFigure
 from derainbench.report.figures.style import save, style
+from derainbench.report.tables.qualities import mean_psnr, psnr_text
 from derainbench.results.accounts import read_account
 from derainbench.results.layout import layout_of
 from derainbench.results.runs import RunVariant, counterpart_run, run_variants
 from derainbench.results.scenarios import read_scenarios
 
 VERB = "energy-figures"
+QUALITY = "quality-energy"
 
 
 def spiking_variants(config: Config) -> list[RunVariant]:
@@ -45,8 +50,8 @@ def spiking_variants(config: Config) -> list[RunVariant]:
 
 
 def write_figures(config: Config, out: Path) -> None:
-    """Writes ``energy-by-block-<run>``, ``firing-rates-<run>``, ``scenarios-<run>`` of every spiking
-    run, and ``break-even-<paper>`` of every paper.
+    """Writes ``quality-energy``, ``energy-by-block-<run>``, ``firing-rates-<run>`` and
+    ``scenarios-<run>`` of every spiking run, and ``break-even-<paper>`` of every paper.
 
     Each as pdf, png and svg, all or nothing.
 
@@ -55,13 +60,17 @@ def write_figures(config: Config, out: Path) -> None:
     """
     settings = {"configuration": config.name}
     with style(), staged_folder(out) as stage:
-        for name, figure in (*_figures_of_runs(config), *_figures_of_papers(config)):
+        figures = ((QUALITY, quality_energy.quality_energy_figure(config)),)
+        for name, figure in (*figures, *_figures_of_runs(config), *_figures_of_papers(config)):
             save(figure, stage / name)
             provenance.write_record(stage / f"{name}.svg", settings=settings)
 
 
 def _figures_of_runs(config: Config) -> Iterator[tuple[str, Figure]]:
     layout, saved = layout_of(config), read_scenarios(config, "savings")
+    saved = saved[(saved["source"] == "measured") & (saved["costs"] == DEFAULT_COSTS)]
+    saved = saved.join(quality_columns(config, saved).drop(columns=["low", "high"]))
+    scores, psnr, protocol = psnr_of_runs(config), mean_psnr(config), config.figures.protocol
     for entry in spiking_variants(config):
         folder = layout.account(entry.run, entry.variant)
         account, layers, _ = read_account(folder)
@@ -71,11 +80,15 @@ def _figures_of_runs(config: Config) -> Iterator[tuple[str, Figure]]:
             f"{account['images']} images of {entry.spec.test[0]}, {account['size'][0]} pixels square",
         )
         other = counterpart_run(config, entry)
-        counterpart = energy_by_block(layout.account(other.run, other.variant)) if other else None
+        quality = psnr_text(psnr.get((entry.run, entry.spec.test[0])))
+        quality = f"PSNR {quality} dB ({protocol})".replace("PSNR no scores dB", "no scores")
+        compared = _counterpart(config, scores, entry, other) if other else None
         yield (
             f"energy-by-block-{entry.run}",
             by_block.block_figure(
-                energy_by_block(folder), counterpart, f"{title}; scenario (c), {DEFAULT_COSTS}"
+                energy_by_block(folder),
+                compared,
+                f"{title}; {quality}; scenario (c), {DEFAULT_COSTS}",
             ),
         )
         yield f"firing-rates-{entry.run}", firing_rates.rate_figure(layers, title)
@@ -83,10 +96,24 @@ def _figures_of_runs(config: Config) -> Iterator[tuple[str, Figure]]:
         yield (
             f"scenarios-{entry.run}",
             scenario_matrix.matrix_figure(
-                saved[of_run & (saved["costs"] == DEFAULT_COSTS)],
-                f"{title}; {DEFAULT_COSTS}; 2.0x: takes twice as much",
+                saved[of_run],
+                f"{title}; {quality}; {DEFAULT_COSTS}; 2.0x: takes twice as much",
             ),
         )
+
+
+def _counterpart(
+    config: Config, scores: Scores, entry: RunVariant, other: RunVariant
+) -> Counterpart | None:
+    """The ANN counterpart's blocks beside a run's; nothing where either was not scored."""
+    keys = [(e.run, entry.spec.test[0]) for e in (entry, other)]
+    if not all(key in scores for key in keys):
+        return None
+    pair = quality_pair(scores[keys[0]], scores[keys[1]])
+    if pair.why_not:
+        return None
+    blocks = energy_by_block(layout_of(config).account(other.run, other.variant))
+    return Counterpart(blocks, pair.psnr_baseline, pair.equal_quality)
 
 
 def _figures_of_papers(config: Config) -> Iterator[tuple[str, Figure]]:
@@ -113,6 +140,13 @@ def _measured_rates(config: Config, paper: AuditedPaper) -> dict[str, float]:
             account, _, _ = read_account(layout_of(config).account(entry.run, entry.variant))
             rates[entry.title] = account["mean"]["firing_rate"]
     return rates
+
+
+def quality_energy_page_figure(config: Config) -> PageFigure:
+    """What the page says of the main figure, PSNR against energy."""
+    inputs = ("scenarios/energy.csv", "scenarios/savings.csv", "scores/*/*/*/per_image.csv")
+    title = "PSNR against energy"
+    return PageFigure(VERB, QUALITY, title, quality_energy.caption(config), inputs)
 
 
 def break_even_figures(config: Config) -> Iterator[PageFigure]:

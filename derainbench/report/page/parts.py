@@ -31,6 +31,10 @@ SCORES = {
 }
 REAL_RAIN = {"realrain": "Photographs of real rain"}
 COUNTS = {"complexity": "Parameters, operations and energy"}
+EQUAL_QUALITY = {
+    "equal_quality": "Energy of the cheapest equal ANN",
+    "quality_energy": "PSNR beside energy",
+}
 ENERGY = {
     "savings": "Energy saved at the measured firing rates",
     "break_even": "Break-even firing rates",
@@ -39,7 +43,7 @@ ENERGY = {
     "estimators": "spikingjelly’s energy estimators",
     "joules": "Energy drawn by present hardware",
 }
-TITLES = PAPERS | SCORES | REAL_RAIN | COUNTS | ENERGY
+TITLES = PAPERS | EQUAL_QUALITY | SCORES | REAL_RAIN | COUNTS | ENERGY
 T = TypeVar("T")
 
 

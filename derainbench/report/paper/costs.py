@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from derainbench.audit.equal_quality import STRUCTURE_ONLY
+from derainbench.audit.quality_energy import pair_savings
 from derainbench.catalog.audited_papers import AuditedPaper
-from derainbench.catalog.cells.format import PrintedCell
-from derainbench.catalog.cells.printed import base_value
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
-from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.scenarios import scenarios
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
 from derainbench.report.paper.cells import artefact_table, because
+from derainbench.report.paper.printed_costs import PRINTED, PublishedCosts
 from derainbench.report.paper.published import (
-    printed_cell,
     printed_in,
     published_method,
     source_text,
 )
+from derainbench.report.tables.qualities import mean_psnr, psnr_heading, psnr_text, same_images_text
 from derainbench.report.tables.table import OWN_COLUMNS, OWN_HEADINGS, Table, number
 from derainbench.results.accounts import read_accounts
 from derainbench.results.layout import layout_of
@@ -33,46 +32,6 @@ from derainbench.results.scenarios import plain_rows, read_scenarios
 FULL = "full_size"  # counted from the structure: the same in every configuration
 EMPTY = float("nan")
 UNRELATED = "no cost of this network is in the catalogue"
-# Columns of what is printed, by metric.
-PRINTED = {
-    "parameters": "published_parameters",
-    "operations": "published_operations",
-    "energy": "published_energy_mj",
-}
-
-
-@dataclass(frozen=True)
-class _Published:
-    """What is known of a paper's table of costs; None where it is not.
-
-    Attributes:
-        paper: whose table.
-        parameters: of its network, as others report it.
-        saving: the share of energy saved.
-        cells: those that were transcribed, of every method.
-    """
-
-    paper: AuditedPaper
-    parameters: float | None
-    saving: float | None
-    cells: list[PrintedCell]
-
-    def of(self, model: str) -> dict[str, Any]:
-        """What was transcribed of a network, by column; empty for nothing."""
-        card = model_card(model)
-        names = (card.published_as, card.title)
-        method = self.paper.method if model == self.paper.network else None
-        methods = [name for name in (method, *names) if name]
-        found: dict[str, Any] = {}
-        for metric in ("parameters", "operations", "energy"):
-            cells = [printed_cell(self.cells, name, metric) for name in methods]
-            cell = next(filter(None, cells), None)
-            if cell is not None:
-                found[PRINTED[metric]] = base_value(cell)
-                found["printed_in"] = cell.source
-            if cell is not None and metric == "operations":
-                found["published_operations_unit"] = cell.unit
-        return found
 
 
 def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
@@ -84,11 +43,12 @@ def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     claims = [claim for _, claim in paper.known_cells(artefact)]
     numbers = {claim.test: claim.published for claim in claims}
     cells = printed_in(paper, artefact)
-    printed = _Published(paper, numbers.get("parameters"), numbers.get("energy-saving"), cells)
+    printed = PublishedCosts(paper, numbers.get("parameters"), numbers.get("energy-saving"), cells)
     rows = [*_full_size(config, printed), *_runs(config, printed)]
     every = [f"{who}_{what}" for who in (FULL, OWN_COLUMNS[config.label]) for what in _amounts()]
     names = [*PRINTED.values(), "difference_parameters", "published_saving"]
     names += [f"difference_saving_{s}" for s in scenarios()]
+    names += ["psnr", "psnr_counterpart"]
     texts = dict.fromkeys(("published_operations_unit", "printed_in"), "")
     rows = [dict.fromkeys([*every, *names], EMPTY) | texts | row for row in rows]
     table = cost_tables()[DEFAULT_COSTS]
@@ -98,7 +58,9 @@ def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
         + "Full size: counted from the structure alone, for one 256x256 image. "
         f"{OWN_HEADINGS[config.label]}: runs of this configuration; dense GMACs of one 256x256 "
         f"image; synaptic operations, energy and the energy saved against the ANN of the same "
-        f"topology are at the measured firing rate, means over images and seeds. Energy under costs "
+        f"topology are at the measured firing rate, means over images and seeds. "
+        f"{same_images_text(config)} In brackets: what is saved against a "
+        "counterpart that is not of equal quality; it is compared with nothing. Energy under costs "
         f"{DEFAULT_COSTS} ({table.mac} pJ per MAC, {table.ac} pJ per SOP; nothing reused, no zero "
         f"skipped) and scenarios "
         + "; ".join(f"({k}) {s.label}" for k, s in scenarios().items())
@@ -126,7 +88,7 @@ def _energies(config: Config, source: str) -> pd.DataFrame:
     return wide.rename(columns={s: f"energy_mj_{s}" for s in scenarios()})
 
 
-def _full_size(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
+def _full_size(config: Config, printed: PublishedCosts) -> Iterator[dict[str, Any]]:
     """A row per registered network; energies where no firing rate is needed."""
     paper = printed.paper
     energies = {row["model"]: row for row in records(_energies(config, "structure"))}
@@ -164,7 +126,7 @@ def _full_size(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
+def _runs(config: Config, printed: PublishedCosts) -> Iterator[dict[str, Any]]:
     """A row per run, mean over its seeds."""
     prefix = OWN_COLUMNS[config.label]
     accounts = read_accounts(config)
@@ -173,6 +135,7 @@ def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
     energies = energies.drop(columns=["name", "model"]).groupby("run").mean()
     priced = {row["run"]: row for row in records(energies.reset_index())}
     entries = {entry.run: entry for entry in run_variants(config)}
+    psnr = mean_psnr(config)
     for run, counts in accounts.groupby("run", sort=False):
         entry, first = entries[str(run)], counts.iloc[0]
         basis = f"{first['images']} images of {first['dataset']}, {first['counted_size']}"
@@ -185,6 +148,7 @@ def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
         }
         row |= {f"{prefix}_{what}": value for what, value in counted.items()}
         row |= {f"{prefix}_{what}": mj for what, mj in priced[entry.run].items() if what != "run"}
+        row["psnr"] = psnr.get((entry.run, str(first["dataset"])), EMPTY)
         row["published_reason"] = UNRELATED
         row["counted_reason"] = ""
         if entry.spec.network == printed.paper.network:
@@ -192,7 +156,7 @@ def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _saving(config: Config, entry: RunVariant, printed: _Published) -> dict[str, Any]:
+def _saving(config: Config, entry: RunVariant, printed: PublishedCosts) -> dict[str, Any]:
     """The energy saved against the run of the ANN counterpart beside the published saving."""
     paper, claimed = printed.paper, printed.saving
     counterpart = counterpart_run(config, entry)
@@ -203,15 +167,24 @@ def _saving(config: Config, entry: RunVariant, printed: _Published) -> dict[str,
     if counterpart is None:
         reason = "saving: no run of the ANN counterpart of the same size"
         return row | {"counted_reason": reason}
-    table = plain_rows(read_scenarios(config, "savings"))
-    of_run = table["name"].str.rsplit("/", n=1).str[0] == entry.run
-    compared = table["baseline"].str.rsplit("/", n=1).str[0]
-    of_counterpart = (compared == counterpart.run) & table["baseline_bits"].isna()
-    measured = table[of_run & of_counterpart].groupby("scenario")["saving"].mean()
+    pairs = pair_savings(config, plain=True)
+    pairs = pairs[(pairs["run"] == entry.run) & (pairs["baseline_run"] == counterpart.run)]
+    if pairs.empty:
+        return row | {
+            "counted_reason": "saving: the counterpart was not counted on the same images"
+        }
+    pair = records(pairs)[0]
+    if pair["why_not"]:
+        return row | {"counted_reason": f"saving: {pair['why_not']}"}
+    row |= {what: pair[what] for what in ("protocol", "equal_quality", "psnr")}
+    row["psnr_counterpart"] = pair["psnr_baseline"]
+    measured = pairs.set_index("scenario")["saving"]
     row |= {f"{OWN_COLUMNS[config.label]}_saving_{s}": value for s, value in measured.items()}
-    if same and claimed is not None:
-        row |= {f"difference_saving_{s}": value - claimed for s, value in measured.items()}
     unlike = "" if same else "saving: this is not the published network's size"
+    if same and not pair["equal_quality"]:
+        unlike = "saving: not of equal quality"
+    if same and claimed is not None and pair["equal_quality"]:
+        row |= {f"difference_saving_{s}": value - claimed for s, value in measured.items()}
     return row | {"counted_reason": "", "difference_reason": unlike}
 
 
@@ -238,9 +211,10 @@ def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:
         f"GMACs (GSOPs at firing rate), {heading}": _work(row, prefix),
         f"Energy (mJ), {heading}, {letters}": energy(prefix),
         "Energy saved, published": _percent(row["published_saving"]),
-        f"Energy saved, {heading}, {letters}": _listed(
-            [_percent(row[f"{prefix}_saving_{s}"]) for s in scenarios()]
+        f"Energy saved, {heading}, {letters}": _bracketed_unless_equal(
+            row, _listed([_percent(row[f"{prefix}_saving_{s}"]) for s in scenarios()])
         ),
+        f"{psnr_heading(config)}, against the counterpart’s": _qualities(row, prefix),
         "Difference (points)": _listed(
             [_points(row[f"difference_saving_{s}"]) for s in scenarios()]
         ),
@@ -262,6 +236,20 @@ def _and(words: list[str]) -> str:
 
 def _with_unit(value: float, unit: str) -> str:
     return "" if is_empty(value) else f"{value:g} {unit}"
+
+
+def _qualities(row: dict[str, Any], prefix: str) -> str:
+    """``21.26 against 21.58``, one score, or why there is none beside the energies of a row."""
+    if is_empty(row[f"{prefix}_parameters"]):
+        return STRUCTURE_ONLY
+    other = row["psnr_counterpart"]
+    return psnr_text(row["psnr"]) + ("" if is_empty(other) else f" against {other:.2f}")
+
+
+def _bracketed_unless_equal(row: dict[str, Any], saved: str) -> str:
+    if not saved or row.get("equal_quality", True):
+        return saved
+    return f"({saved}): {abs(row['psnr'] - row['psnr_counterpart']):.2f} dB apart"
 
 
 def _ratio(row: dict[str, Any]) -> str:

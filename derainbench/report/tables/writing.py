@@ -17,11 +17,13 @@ from derainbench.report.tables.comparison import comparison
 from derainbench.report.tables.complexity import complexity
 from derainbench.report.tables.coverage import coverage
 from derainbench.report.tables.crosscheck import crosscheck
+from derainbench.report.tables.equal_quality import equal_quality
 from derainbench.report.tables.estimators import estimators
 from derainbench.report.tables.joules import joules
 from derainbench.report.tables.latex import latex
 from derainbench.report.tables.papers import papers
 from derainbench.report.tables.quality import quality
+from derainbench.report.tables.quality_energy import quality_energy
 from derainbench.report.tables.real_rain import real_rain
 from derainbench.report.tables.savings import savings
 from derainbench.report.tables.structure import structure
@@ -37,6 +39,8 @@ BUILDERS: dict[str, Callable[[Config], Table]] = {
     **{build.__name__: build for build in statistics.BUILDERS},
     "realrain": real_rain,
     "complexity": complexity,
+    "equal_quality": equal_quality,
+    "quality_energy": quality_energy,
     "savings": savings,
     "break_even": break_even,
     "structure": structure,

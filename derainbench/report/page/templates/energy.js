@@ -82,13 +82,22 @@
       + (chosen.firing_rate === null ? " Its firing rate takes trained full-size weights: choose one." : "")
       + ` Scenario (${field("scenario").value}): `
       + `${data.scenarios[field("scenario").value].text}. Costs: ${data.costs[field("costs").value]}.`;
-    for (const part of ["own", "other", "own-name", "baseline-name", "break-even"]) field(part).textContent = "";
+    for (const part of ["own", "other", "own-name", "baseline-name", "break-even", "quality"]) field(part).textContent = "";
+    const { quality } = baseline();
+    document.querySelector("#explorer .answer").classList.toggle("other-quality", quality.equal === false);
     document.querySelector("#explorer .bars").hidden = field("plot").hidden = !priced;
     if (!priced) {
       field("saving").textContent = "Not known:";
       field("sentence").textContent = "the sources give no number for this choice. Without trained weights nobody knows "
         + "how many zeros there are to skip; some cost tables price no memory or elementwise operations, and only one "
         + "prices quantised ANN counterparts.";
+      return;
+    }
+    field("quality").textContent = `${quality.text}.`;
+    if (quality.equal === false && !quality.scored) {
+      document.querySelector("#explorer .bars").hidden = field("plot").hidden = true;
+      field("saving").textContent = "Not compared:";
+      field("sentence").textContent = "no saving stands without the scores of both networks on the same images.";
       return;
     }
     const most = Math.max(priced.own, priced.baseline);
