@@ -30,7 +30,8 @@ HEAVY = {"torch", "torchvision", "spikingjelly", "pyiqa", "thop", "ptflops", "ze
 LIGHT_VERBS = (
     *("data list", "data verify", "data card", "data leaks", "data synthesise"),
     *("score", "scenarios", "audit", "check"),
-    *("tables", "figures", "energy-figures", "spike-figures", "paper", "report"),
+    *("tables", "figures", "energy-figures", "spike-figures", "verdict-figures", "paper", "report"),
+    *("published template", "published add"),
 )
 SECONDS = 1.5
 ATTEMPTS = 3  # another job on the machine slows a process down

@@ -11,7 +11,7 @@ from second_paper import add_paper, add_results
 
 from derainbench.audit import verdicts
 from derainbench.catalog.audited_papers import read_audited_paper
-from derainbench.report.figures import energy_figures, spike_figures
+from derainbench.report.figures import energy_figures, spike_figures, verdict_figures
 from derainbench.report.figures.break_even import break_even_figure
 from derainbench.report.figures.style import style
 from derainbench.report.page import energy_explorer
@@ -78,6 +78,8 @@ def test_the_promised_figures_are_those_of_the_page(both):
     shown = [energy_figures.quality_energy_page_figure(both)]
     shown += [*energy_figures.break_even_figures(both), *energy_figures.run_figures(both)]
     assert [f.name for f in shown] == expected.energy_figures(both, papers_of_config)
+    shown = list(verdict_figures.page_figures(both))
+    assert [f.name for f in shown] == expected.verdict_figures(papers_of_config)
     shown = list(spike_figures.run_figures(both))
     assert {f.name for f in shown} == set(expected.spike_figures(both))
     titles = {f.name: f.title for f in shown}

@@ -212,7 +212,8 @@ def _need(
             "no configuration settles it: the networks or the code it is about are not published"
         )
         return _nothing_to_train(label, takes)
-    if claim.test not in FULL_SIZE:
+    of_another = claim.cell is not None and claim.cell.method != paper.method
+    if claim.test not in FULL_SIZE or of_another:
         reasons = dict.fromkeys(v.reason for v in verdicts if v.verdict not in DECIDED)
         return _nothing_to_train(label, f"no training: {'; '.join(reasons)}")
     configuration = max(claim.speaks, key=LABELS.index)

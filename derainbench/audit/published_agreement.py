@@ -12,9 +12,13 @@ import pandas as pd
 from derainbench.audit.case import as_published
 from derainbench.audit.method_comparisons import means_per_seed, score_cells
 from derainbench.audit.score_samples import score_samples
+from derainbench.audit.standing import runs_standing_for
 from derainbench.audit.verdict_rule import Ruling, on_number
 from derainbench.catalog import ledger, published
-from derainbench.catalog.audited_papers import read_audited_paper
+from derainbench.catalog.audited_papers import AuditedPaper
+from derainbench.catalog.cells.claims import claim_of, read_judged_paper
+from derainbench.catalog.cells.metrics import UNSTATED
+from derainbench.catalog.papers import called
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
@@ -105,7 +109,8 @@ def _published(config: Config) -> Iterator[PublishedScore]:
         names = (row["method"],)
         facts = {c: row[c] for c in ("dataset", "protocol", "psnr", "kind", "source")}
         yield PublishedScore(**facts, margin=MARGIN_DB, column="title", names=names)
-    for paper in map(read_audited_paper, config.paper_names):
+    for paper in map(read_judged_paper, config.paper_names):
+        yield from _printed(config, paper)
         full_size = {
             entry.run
             for entry in run_variants(config)
@@ -125,6 +130,28 @@ def _published(config: Config) -> Iterator[PublishedScore]:
                     column="run",
                     names=tuple(full_size),
                 )
+
+
+def _printed(config: Config, paper: AuditedPaper) -> Iterator[PublishedScore]:
+    """The PSNRs that were transcribed from a paper's tables, ablations apart."""
+    for cell in paper.transcribed:
+        ablation = paper.artefacts[cell.table].kind == "ablation"
+        if cell.metric != "psnr" or (ablation and cell.method != paper.method):
+            continue
+        claim = claim_of(cell)
+        runs = tuple({entry.run for entry in runs_standing_for(config, paper, cell)})
+        unstated = cell.protocol == UNSTATED
+        for protocol in PROTOCOL_NAMES if unstated else (claim.protocol,):
+            yield PublishedScore(
+                dataset=cell.dataset,
+                protocol=protocol,
+                psnr=claim.number,
+                margin=claim.tolerance,
+                kind="protocol not stated; " * unstated + ledger.KINDS[claim.kind],
+                source=f"{called(cell.table)}: {cell.source}",
+                column="run",
+                names=runs,
+            )
 
 
 def _agreement(

@@ -15,7 +15,7 @@ import pandas as pd
 
 from derainbench.audit import coverage
 from derainbench.audit.case import Case, Missing, Verdict
-from derainbench.audit.claim_tests import score_gaps, scores, training
+from derainbench.audit.claim_tests import printed, printed_costs, score_gaps, scores, training
 from derainbench.audit.claim_tests.energy import energy_saving
 from derainbench.audit.claim_tests.structure import (
     analog_macs,
@@ -24,7 +24,8 @@ from derainbench.audit.claim_tests.structure import (
     parameters,
     schedule,
 )
-from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
+from derainbench.catalog.audited_papers import AuditedPaper
+from derainbench.catalog.cells.claims import read_judged_paper
 from derainbench.catalog.ledger import KINDS, PUBLISHED, TRAINED, TestName
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
@@ -47,6 +48,11 @@ TESTS: dict[TestName, Test] = {
     "direct-training": training.direct_training,
     "rain-spikes": training.rain_spikes,
     "selection-leak": training.selection_leak,
+    "printed-score": printed.printed_score,
+    "no-reference": printed.no_reference,
+    "printed-parameters": printed_costs.printed_parameters,
+    "printed-operations": printed_costs.printed_operations,
+    "printed-energy": printed_costs.printed_energy,
 }
 
 
@@ -119,7 +125,7 @@ def write(config: Config, out: Path, names: list[str] | None = None) -> pd.DataF
         BenchError: for an unknown paper or a mistake in a ledger.
     """
     tables, content, covered = [], [], []
-    for paper in map(read_audited_paper, names or config.paper_names):
+    for paper in map(read_judged_paper, names or config.paper_names):
         verdicts = judge(config, paper)
         tables.append(table(paper, verdicts))
         covered.append(coverage.document(paper, verdicts, config.label))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from derainbench.catalog.cells.format import PrintedCell
 from derainbench.foundation.settings import Strict
 from derainbench.metrics.protocols import DEFAULT_PROTOCOL
 
@@ -37,6 +38,11 @@ TestName = Literal[
     "comparable",
     "score",
     "score-gap",
+    "printed-score",
+    "no-reference",
+    "printed-parameters",
+    "printed-operations",
+    "printed-energy",
     "direct-training",
     "rain-spikes",
     "ablation",
@@ -59,14 +65,43 @@ BRANCH_OF_TEST: dict[TestName, Branch] = {
     "ablation": "mechanism",
     "analog-macs": "energy",
     "analog-ratio": "energy",
+    "printed-score": "accuracy",
+    "no-reference": "accuracy",
+    "printed-parameters": "energy",
+    "printed-operations": "energy",
+    "printed-energy": "energy",
     "schedule": "code",
     "selection-leak": "code",
     "library": "code",
 }
 # Those of which a published number is compared with one that is found.
-NUMBERED = ("score", "score-gap", "parameters", "energy-saving", "analog-macs", "analog-ratio")
+NUMBERED: tuple[TestName, ...] = (
+    "score",
+    "score-gap",
+    "parameters",
+    "energy-saving",
+    "analog-macs",
+    "analog-ratio",
+)
+# Those of cells that were transcribed from a table.
+PRINTED = (
+    "printed-score",
+    "no-reference",
+    "printed-parameters",
+    "printed-operations",
+    "printed-energy",
+)
 # Those of which trained weights decide.
-TRAINED = ("score", "score-gap", "comparable", "ablation", "rain-spikes", "selection-leak")
+TRAINED: tuple[TestName, ...] = (
+    "score",
+    "score-gap",
+    "comparable",
+    "ablation",
+    "rain-spikes",
+    "selection-leak",
+    "printed-score",
+    "no-reference",
+)
 # Those that show what could explain a claim, and settle nothing: the networks or the code that the
 # claim is about are not at hand.
 EXPLAINING = ("score-gap", "selection-leak")
@@ -91,6 +126,7 @@ class Claim(Strict):
         dataset: for scores and gaps: on which test set.
         protocol: for scores and gaps: under which protocol.
         without: for ablations: constructor arguments that leave the part out.
+        cell: the cell of a table that is claimed, where one was transcribed.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
@@ -108,6 +144,7 @@ class Claim(Strict):
     dataset: str | None = None
     protocol: str = DEFAULT_PROTOCOL
     without: dict[str, Any] | None = None
+    cell: PrintedCell | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -121,6 +158,10 @@ class Claim(Strict):
         needs = {"score": "dataset", "score-gap": "dataset", "ablation": "without"}.get(self.test)
         if needs and getattr(self, needs) is None:
             raise ValueError(f"test '{self.test}' needs '{needs}'")
+        if self.test in PRINTED and self.cell is None:
+            raise ValueError(
+                f"test '{self.test}' is of cells: `derainbench published add` takes them in"
+            )
         if self.test in NUMBERED and self.published is None:
             raise ValueError(f"test '{self.test}' needs 'published'")
         if self.test in TRAINED and "smoke" in self.speaks:
@@ -157,11 +198,13 @@ class Ledger(Strict):
     Attributes:
         claims: of the paper and its users.
         findings: about the released code, by this benchmark or others.
+        cells: what the transcribed cells of its tables claim; see :mod:`derainbench.catalog.cells`.
         weights: what a branch counts beside others; 1 where none is given.
     """
 
     claims: tuple[Claim, ...]
     findings: tuple[Claim, ...] = ()
+    cells: tuple[Claim, ...] = ()
     weights: dict[Branch, Annotated[float, Field(gt=0)]] = {}
 
     @model_validator(mode="after")
@@ -173,11 +216,11 @@ class Ledger(Strict):
         return self
 
     def all(self) -> tuple[Claim, ...]:
-        """Claims, then findings."""
-        return self.claims + self.findings
+        """Claims, then findings, then cells."""
+        return self.claims + self.findings + self.cells
 
     def branches(self) -> dict[Branch, tuple[Claim, ...]]:
-        """The claims and findings of every branch that has any."""
+        """The claims, findings and cells of every branch that has any."""
         by_branch = {b: tuple(c for c in self.all() if c.branch == b) for b in BRANCHES}
         return {branch: claims for branch, claims in by_branch.items() if claims}
 

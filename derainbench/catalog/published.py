@@ -19,6 +19,8 @@ SCORES = ("papers/*/published.csv", "published/*.csv")
 POINTS = ("papers/*/points.csv",)
 CATALOG_FILES = SCORES + POINTS
 SCORE_COLUMNS = ("method", "dataset", "protocol", "psnr", "ssim", "kind", "source")
+SCORE_METRICS = ("psnr", "ssim")
+UNKNOWN_PROTOCOL = "unknown"  # the source does not state it
 POINT_COLUMNS = ("dataset", "title", "psnr", "parameters", "gmacs_256", "kind", "source")
 
 

@@ -18,6 +18,7 @@ from derainbench.cli import (
     evaluation,
     former,
     models,
+    published,
     reporting,
     training,
     weights,
@@ -38,6 +39,7 @@ for verbs in (models, training, evaluation, accounting, reporting, former):
 app.add_typer(data.app, name="data")
 app.add_typer(weights.weights_app, name="weights")
 app.add_typer(configs.app, name="config")
+app.add_typer(published.app, name="published")
 app.add_typer(weights.metrics_app, name="metrics")
 
 

@@ -65,6 +65,15 @@ def spike_figures(config: ResolvedConfig, out: Out) -> None:
     write_figures(load(config), out)
 
 
+@app.command("verdict-figures")
+def verdict_figures(config: ResolvedConfig, out: Out) -> None:
+    """The verdicts on every paper as a figure that fits on a slide, from the file of `audit`."""
+    from derainbench.config.schema import load
+    from derainbench.report.figures.verdict_figures import write_figures
+
+    write_figures(load(config), out)
+
+
 @app.command()
 def paper(config: ResolvedConfig, out: Out) -> None:
     """Every paper's tables and figures, published beside reproduced; says what is missing."""

@@ -59,6 +59,11 @@ def spike_figures(config: Config) -> list[str]:
     return [f"{kind}-{run}" for run in spiking_runs(config) for kind in kinds]
 
 
+def verdict_figures(papers: list[Paper]) -> list[str]:
+    """Names of the figures of verdicts: one per paper."""
+    return [f"verdicts-{paper.name}" for paper in papers]
+
+
 def paper_tables(paper: Paper) -> list[str]:
     """Names of a paper's tables; all of them can always be made."""
     return [name for name, a in paper.artefacts.items() if a.kind in TABLE_KINDS]

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from derainbench.report.figures import energy_figures, score_figures, spike_figures
+from derainbench.report.figures import (
+    energy_figures,
+    score_figures,
+    spike_figures,
+    verdict_figures,
+)
 from derainbench.report.page import (
     coverage_bars,
     energy_explorer,
@@ -38,6 +43,7 @@ def page_content(page: Page) -> dict[str, Any]:
             lambda: coverage_bars.paper_coverage(config),
             layout.audit / "claims.json",  # whose record is of both
         ),
+        "verdict_figures": page.figures(verdict_figures.page_figures(config)),
         "equal_quality": page.part(
             "headline",
             lambda: equal_quality.headlines(page.scored),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from derainbench.catalog import published
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
 from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
 from derainbench.metrics.protocols import PROTOCOL_NAMES
+from derainbench.report.figures.pareto import known_points
 from derainbench.report.page.plot_data import option_key, plain, scenario_texts
 from derainbench.results.accounts import read_accounts, read_published_sizes
 from derainbench.results.runs import run_variants
@@ -76,7 +76,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
         )
     datasets = list(dict.fromkeys(point["dataset"] for point in points))
     chosen = scored.figures.dataset
-    known = published.points()
+    known = known_points(scored)
     return plain(
         {
             "points": points,

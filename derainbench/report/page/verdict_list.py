@@ -42,6 +42,12 @@ HOW: dict[TestName, str] = {
     "analog-ratio": "those against all multiply-accumulates of the ANN counterpart",
     "schedule": "the rates that the authors' schedule really gives, epoch by epoch",
     "selection-leak": "the epoch chosen on the test split against the one chosen on validation",
+    "printed-score": "mean score over the test images, or over seeds, against the printed one: two "
+    "one-sided tests",
+    "no-reference": "mean over the photographs that the method restored, by pyiqa",
+    "printed-parameters": "parameters counted on the network's tensors",
+    "printed-operations": "dense multiply-accumulates of one image, all time steps counted",
+    "printed-energy": "operations priced under every scenario and cost table",
     "library": "the signature of the installed release against the authors' call",
 }
 MOST_LINES = 4  # of one claim on the first screen; more readings are put together by verdict
@@ -104,11 +110,14 @@ def _of_paper(judged: dict[str, Any]) -> PaperVerdicts:
     findings = {claim.id for claim in paper.ledger.findings}
     parted = {
         "Claims of the paper and its users": [
-            claim for claim in judged["claims"] if claim["id"] not in findings
+            claim
+            for claim in judged["claims"]
+            if claim["id"] not in findings and not claim.get("cell")
         ],
         "Findings about the released code": [
             claim for claim in judged["claims"] if claim["id"] in findings
         ],
+        "Cells of its tables": [claim for claim in judged["claims"] if claim.get("cell")],
     }
     groups = tuple((title, [*map(_claim, claims)]) for title, claims in parted.items() if claims)
     return PaperVerdicts(paper.name, paper.method, model_card(paper.network).citation, groups)

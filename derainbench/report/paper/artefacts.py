@@ -10,7 +10,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
+from derainbench.catalog.audited_papers import AuditedPaper
+from derainbench.catalog.cells.claims import read_judged_paper
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
@@ -94,7 +95,7 @@ def write(config: Config, out: Path) -> dict[str, str]:
     """
     missing: dict[str, str] = {}
     for name in config.paper_names:
-        reasons = write_paper(config, read_audited_paper(name), out / name)
+        reasons = write_paper(config, read_judged_paper(name), out / name)
         missing |= {f"{name}/{artefact}": reason for artefact, reason in reasons.items()}
     return missing
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -16,7 +15,12 @@ from derainbench.catalog.scenarios import scenarios
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
 from derainbench.report.paper.cells import artefact_table, because
-from derainbench.report.paper.published import published_method, source_text
+from derainbench.report.paper.printed_costs import PRINTED, PublishedCosts
+from derainbench.report.paper.published import (
+    printed_in,
+    published_method,
+    source_text,
+)
 from derainbench.report.tables.qualities import mean_psnr, psnr_heading, psnr_text, same_images_text
 from derainbench.report.tables.table import OWN_COLUMNS, OWN_HEADINGS, Table, number
 from derainbench.results.accounts import read_accounts
@@ -30,21 +34,6 @@ EMPTY = float("nan")
 UNRELATED = "no cost of this network is in the catalogue"
 
 
-@dataclass(frozen=True)
-class _Published:
-    """What is known of a paper's table of costs; None where it is not.
-
-    Attributes:
-        paper: whose table.
-        parameters: of its network.
-        saving: the share of energy saved.
-    """
-
-    paper: AuditedPaper
-    parameters: float | None
-    saving: float | None
-
-
 def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     """Every network at full size, then every run with its saving against the ANN counterpart.
 
@@ -53,13 +42,15 @@ def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     """
     claims = [claim for _, claim in paper.known_cells(artefact)]
     numbers = {claim.test: claim.published for claim in claims}
-    printed = _Published(paper, numbers.get("parameters"), numbers.get("energy-saving"))
+    cells = printed_in(paper, artefact)
+    printed = PublishedCosts(paper, numbers.get("parameters"), numbers.get("energy-saving"), cells)
     rows = [*_full_size(config, printed), *_runs(config, printed)]
     every = [f"{who}_{what}" for who in (FULL, OWN_COLUMNS[config.label]) for what in _amounts()]
-    names = ["published_parameters", "difference_parameters", "published_saving"]
+    names = [*PRINTED.values(), "difference_parameters", "published_saving"]
     names += [f"difference_saving_{s}" for s in scenarios()]
     names += ["psnr", "psnr_counterpart"]
-    rows = [dict.fromkeys([*every, *names], EMPTY) | row for row in rows]
+    texts = dict.fromkeys(("published_operations_unit", "printed_in"), "")
+    rows = [dict.fromkeys([*every, *names], EMPTY) | texts | row for row in rows]
     table = cost_tables()[DEFAULT_COSTS]
     stated = "; ".join(f"{claim.wording} ({source_text(claim)})" for claim in claims)
     caption = (
@@ -97,7 +88,7 @@ def _energies(config: Config, source: str) -> pd.DataFrame:
     return wide.rename(columns={s: f"energy_mj_{s}" for s in scenarios()})
 
 
-def _full_size(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
+def _full_size(config: Config, printed: PublishedCosts) -> Iterator[dict[str, Any]]:
     """A row per registered network; energies where no firing rate is needed."""
     paper = printed.paper
     energies = {row["model"]: row for row in records(_energies(config, "structure"))}
@@ -108,23 +99,34 @@ def _full_size(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
             priced = energies[model["model"]]
             row |= {f"{FULL}_energy_mj_{s}": priced.get(f"energy_mj_{s}") for s in scenarios()}
         if model["model"] == paper.network:
-            unknown = "parameters, " * (printed.parameters is None)
-            row |= {
-                "published_reason": f"{unknown}MACs, SOPs and energy {paper.missing}",
-                "counted_reason": "energy and saving need the firing rates of trained weights",
-            }
             if printed.parameters is not None:
                 row["published_parameters"] = printed.parameters
-                row["difference_parameters"] = model["parameters"] - printed.parameters
+            row |= printed.of(model["model"])
+            unknown = [
+                word
+                for column, word in zip(
+                    PRINTED.values(), ("parameters", "MACs", "energy"), strict=True
+                )
+                if column not in row
+            ]
+            unknown.insert(len(unknown) - ("energy" in unknown), "SOPs")
+            row |= {
+                "published_reason": f"{_and(unknown)} {paper.missing}",
+                "counted_reason": "energy and saving need the firing rates of trained weights",
+            }
             if printed.saving is not None:
                 row["published_saving"] = printed.saving
         else:
             spiking = "energy needs the firing rates of trained weights" * model["spiking"]
-            row |= {"published_reason": UNRELATED, "counted_reason": spiking}
+            row |= printed.of(model["model"])
+            reason = "" if "printed_in" in row else UNRELATED
+            row |= {"published_reason": reason, "counted_reason": spiking}
+        if "published_parameters" in row:
+            row["difference_parameters"] = model["parameters"] - row["published_parameters"]
         yield row
 
 
-def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
+def _runs(config: Config, printed: PublishedCosts) -> Iterator[dict[str, Any]]:
     """A row per run, mean over its seeds."""
     prefix = OWN_COLUMNS[config.label]
     accounts = read_accounts(config)
@@ -154,7 +156,7 @@ def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _saving(config: Config, entry: RunVariant, printed: _Published) -> dict[str, Any]:
+def _saving(config: Config, entry: RunVariant, printed: PublishedCosts) -> dict[str, Any]:
     """The energy saved against the run of the ANN counterpart beside the published saving."""
     paper, claimed = printed.paper, printed.saving
     counterpart = counterpart_run(config, entry)
@@ -199,7 +201,11 @@ def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:
         "Parameters, published": number(row["published_parameters"]),
         "Parameters, full size": number(row[f"{FULL}_parameters"]),
         "Difference": _ratio(row),
+        "Operations, published": _with_unit(
+            row["published_operations"], row["published_operations_unit"]
+        ),
         "GMACs, full size": number(row[f"{FULL}_gmacs"], 2),
+        "Energy (mJ), published": number(row["published_energy_mj"], 2),
         f"Energy (mJ), full size, {letters}": energy(FULL),
         f"Parameters, {heading}": number(row[f"{prefix}_parameters"]),
         f"GMACs (GSOPs at firing rate), {heading}": _work(row, prefix),
@@ -212,6 +218,7 @@ def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:
         "Difference (points)": _listed(
             [_points(row[f"difference_saving_{s}"]) for s in scenarios()]
         ),
+        "Printed in": row["printed_in"],
         "Empty because": because(
             {
                 "published": row["published_reason"],
@@ -220,6 +227,15 @@ def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:
             }
         ),
     }
+
+
+def _and(words: list[str]) -> str:
+    """``MACs, SOPs and energy``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return "" if is_empty(value) else f"{value:g} {unit}"
 
 
 def _qualities(row: dict[str, Any], prefix: str) -> str:
