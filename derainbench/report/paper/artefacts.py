@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.config.schema import Config
-from derainbench.foundation import provenance
+from derainbench.foundation import provenance, reads
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import write_json, write_text
+from derainbench.foundation.files import regular_file, write_json, write_text
 from derainbench.foundation.frames import as_markdown
 from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures.architecture import draw
@@ -113,20 +113,22 @@ def write_paper(config: Config, paper: AuditedPaper, out: Path) -> dict[str, str
     with style(), plt.rc_context({"savefig.dpi": DPI}), staged_folder(out) as stage:
         for name, artefact in paper.artefacts.items():
             index[name] = {"title": artefact.title, "files": []}
-            made = _made(config, paper, name)
-            if isinstance(made, BenchError):
-                index[name]["reason"] = str(made)
-                continue
-            if isinstance(made, Table):
-                label = f"tab:{config.name}-{paper.name}-{name}"
-                index[name] |= {"caption": made.caption, "files": _write_table(made, label, stage)}
-            else:
-                drawn, text = made
-                caption = titled(paper, name, text)
-                if artefact.kind not in STRUCTURE_ALONE:
-                    caption = captioned(config, caption)
-                index[name] |= {"caption": caption, "files": _write_figure(drawn, name, stage)}
-            provenance.write_record(stage / index[name]["files"][-1], settings=settings)
+            with reads.recording():
+                made = _made(config, paper, name)
+                if isinstance(made, BenchError):
+                    index[name]["reason"] = str(made)
+                    continue
+                if isinstance(made, Table):
+                    label = f"tab:{config.name}-{paper.name}-{name}"
+                    files = _write_table(made, label, stage)
+                    index[name] |= {"caption": made.caption, "files": files}
+                else:
+                    drawn, text = made
+                    caption = titled(paper, name, text)
+                    if artefact.kind not in STRUCTURE_ALONE:
+                        caption = captioned(config, caption)
+                    index[name] |= {"caption": caption, "files": _write_figure(drawn, name, stage)}
+                provenance.write_record(stage / index[name]["files"][-1], settings=settings)
         content = {"configuration": config.name, "label": config.label, "paper": paper.name}
         write_json(stage / "paper.json", content | {"artefacts": index})
         provenance.write_record(stage / "paper.json", settings=settings)
@@ -142,7 +144,8 @@ def _write_figure(drawn: Figure | Path, name: str, folder: Path) -> list[str]:
     names = [f"{name}.{kind}" for kind in KINDS]
     if isinstance(drawn, Path):
         for file in names:
-            shutil.copyfile(drawn.with_name(drawn.name + Path(file).suffix), folder / file)
+            source = regular_file(drawn.with_name(drawn.name + Path(file).suffix))
+            shutil.copyfile(source, folder / file)
     else:
         save(drawn, folder / name)
     return names

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from derainbench.config.schema import Config
-from derainbench.foundation import provenance
+from derainbench.foundation import provenance, reads
 from derainbench.foundation.files import write_text
 from derainbench.foundation.frames import as_markdown
 from derainbench.foundation.outputs import staged_folder
@@ -44,21 +44,19 @@ BUILDERS: dict[str, Callable[[Config], Table]] = {
 }
 
 
-def all_tables(config: Config) -> list[Table]:
-    """The tables in the order of the report."""
-    return [build(config) for build in BUILDERS.values()]
-
-
 def write_tables(config: Config, out: Path) -> None:
     """Writes every table as ``NAME.csv``, ``NAME.md`` and ``NAME.tex``, all or nothing."""
     with staged_folder(out) as stage:
-        for table in all_tables(config):
-            csv = table.frame.to_csv(index=False, float_format="%.8g")
-            write_text(stage / f"{table.name}.csv", csv)
-            markdown = as_markdown(table.view, disable_numparse=True)
-            write_text(stage / f"{table.name}.md", f"{table.caption}\n\n{markdown}\n")
-            label = f"tab:{config.name}-{table.name}"
-            write_text(stage / f"{table.name}.tex", latex(table, label))
-            provenance.write_record(
-                stage / f"{table.name}.csv", settings={"configuration": config.name}
-            )
+        for build in BUILDERS.values():
+            with reads.recording():
+                _write_table(config, build(config), stage)
+
+
+def _write_table(config: Config, table: Table, stage: Path) -> None:
+    csv = table.frame.to_csv(index=False, float_format="%.8g")
+    write_text(stage / f"{table.name}.csv", csv)
+    markdown = as_markdown(table.view, disable_numparse=True)
+    write_text(stage / f"{table.name}.md", f"{table.caption}\n\n{markdown}\n")
+    label = f"tab:{config.name}-{table.name}"
+    write_text(stage / f"{table.name}.tex", latex(table, label))
+    provenance.write_record(stage / f"{table.name}.csv", settings={"configuration": config.name})
