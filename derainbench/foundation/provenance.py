@@ -98,7 +98,7 @@ def write_record(
     Raises:
         ValueError: if nothing was read for it and no inputs are given: a result out of nothing.
     """
-    inputs = inputs or _digests_of_reads(output)
+    inputs = inputs or digests_of_reads(output)
     if not inputs:
         raise ValueError(f"{output.name}: no inputs are given for its record, and none were read")
     made = {file.name: sha256(file) for file in (output, *others) if file.is_file()}
@@ -106,7 +106,7 @@ def write_record(
     write_json(output.with_name(output.name + RECORD_SUFFIX), content)
 
 
-def _digests_of_reads(output: Path) -> dict[str, str]:
+def digests_of_reads(output: Path) -> dict[str, str]:
     """SHA-256 of the files read for a result, what was made with it in one folder apart."""
     in_stage = output.parent.name.startswith(STAGE_PREFIX)
     files = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance, reads
+from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import regular_file, write_json, write_text
 from derainbench.foundation.frames import as_markdown
@@ -66,6 +68,22 @@ FIGURES: dict[str, FigureBuilder] = {
     "restored": restored,
     "photographs": photographs,
 }
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier making of papers' tables and figures, from which some are taken over.
+
+    Attributes:
+        folder: with a folder per paper.
+        kinds: of the tables and figures that cannot be made again, because what they show is not at
+            hand: images of data sets, say.
+    """
+
+    folder: Path
+    kinds: frozenset[str]
+
+
 STRUCTURE_ALONE = ("architecture",)  # is no smoke, in whatever configuration
 
 
@@ -86,7 +104,7 @@ def _made(
         return error
 
 
-def write(config: Config, out: Path) -> dict[str, str]:
+def write(config: Config, out: Path, earlier: Earlier | None = None) -> dict[str, str]:
     """Writes a folder per paper of the configuration; see :func:`write_paper`.
 
     Returns:
@@ -94,12 +112,14 @@ def write(config: Config, out: Path) -> dict[str, str]:
     """
     missing: dict[str, str] = {}
     for name in config.paper_names:
-        reasons = write_paper(config, read_audited_paper(name), out / name)
+        reasons = write_paper(config, read_audited_paper(name), out / name, earlier)
         missing |= {f"{name}/{artefact}": reason for artefact, reason in reasons.items()}
     return missing
 
 
-def write_paper(config: Config, paper: AuditedPaper, out: Path) -> dict[str, str]:
+def write_paper(
+    config: Config, paper: AuditedPaper, out: Path, earlier: Earlier | None = None
+) -> dict[str, str]:
     """Writes every table and figure of a paper that can be made, and ``paper.json`` about all.
 
     ``paper.json`` holds, for each by its name, the title, the files and the caption, or the reason
@@ -113,6 +133,9 @@ def write_paper(config: Config, paper: AuditedPaper, out: Path) -> dict[str, str
     with style(), plt.rc_context({"savefig.dpi": DPI}), staged_folder(out) as stage:
         for name, artefact in paper.artefacts.items():
             index[name] = {"title": artefact.title, "files": []}
+            if earlier and artefact.kind in earlier.kinds:
+                index[name] |= _taken_over(earlier.folder / paper.name, name, stage)
+                continue
             with reads.recording():
                 made = _made(config, paper, name)
                 if isinstance(made, BenchError):
@@ -137,6 +160,15 @@ def write_paper(config: Config, paper: AuditedPaper, out: Path) -> dict[str, str
         for file in out.glob(f"{name}.*"):
             file.unlink()
     return missing
+
+
+def _taken_over(folder: Path, name: str, stage: Path) -> dict[str, Any]:
+    """What an earlier index says of a table or figure; copies what there is of its files."""
+    for file in sorted(folder.glob(f"{name}.*")):
+        shutil.copyfile(file, stage / file.name)
+    index = read_json_file(folder / "paper.json", "make the results anew")
+    known: dict[str, Any] = index.get("artefacts", {}).get(name, {})
+    return known
 
 
 def _write_figure(drawn: Figure | Path, name: str, folder: Path) -> list[str]:

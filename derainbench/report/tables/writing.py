@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from derainbench.config.schema import Config
@@ -44,10 +44,18 @@ BUILDERS: dict[str, Callable[[Config], Table]] = {
 }
 
 
-def write_tables(config: Config, out: Path) -> None:
-    """Writes every table as ``NAME.csv``, ``NAME.md`` and ``NAME.tex``, all or nothing."""
+def write_tables(config: Config, out: Path, without: Collection[str] = ()) -> None:
+    """Writes every table as ``NAME.csv``, ``NAME.md`` and ``NAME.tex``, all or nothing.
+
+    Args:
+        config: whose results.
+        out: folder.
+        without: tables to leave out, because what they are computed from is not at hand.
+    """
     with staged_folder(out) as stage:
-        for build in BUILDERS.values():
+        for name, build in BUILDERS.items():
+            if name in without:
+                continue
             with reads.recording():
                 _write_table(config, build(config), stage)
 

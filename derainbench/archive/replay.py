@@ -1,0 +1,202 @@
+"""Tables, figures, verdicts and page from kept scores and counts, without images and training.
+
+The same functions that the rules of the workflow call, in their order, in one process. What shows
+images of data sets cannot be made again without them and is taken over; everything else is computed
+anew and held to what was kept, cell by cell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from derainbench.archive.contents import PICTURES, archived_files, matches, read_config
+from derainbench.archive.packing import unpack
+from derainbench.audit import drift, verdicts
+from derainbench.catalog import tolerances
+from derainbench.catalog.papers import read_paper
+from derainbench.config.schema import Config
+from derainbench.energy import comparison
+from derainbench.foundation import provenance, reads
+from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import write_text
+from derainbench.foundation.outputs import staged_folder, write_folder_record
+from derainbench.foundation.progress import Reporter
+from derainbench.report.figures import energy_figures, score_figures, spike_figures
+from derainbench.report.page import writing as page
+from derainbench.report.paper import artefacts
+from derainbench.report.tables import writing as tables
+from derainbench.results.layout import Layout, layout_of
+
+# What a replay computes anew; all else is given.
+DERIVED: tuple[str, ...] = ("audit/*", "tables/*", "figures/*", "papers/*", "report/*")
+DERIVED += ("scenarios/energy.csv*", "scenarios/savings.csv*", "drift.md*", "logs/*")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Results that are replayed.
+
+    Attributes:
+        config: their configuration.
+        folder: where they are kept.
+        layout: where they are laid out again.
+    """
+
+    config: Config
+    folder: Path
+    layout: Layout
+
+    @property
+    def unrated(self) -> bool:
+        """Whether the no-reference scores of photographs were not kept."""
+        return bool(self.config.real_rain()) and not (self.folder / "rated").is_dir()
+
+    @property
+    def taken_over(self) -> list[str]:
+        """Patterns of derived files that are not computed again: see the module."""
+        patterns = [f"figures/{spike_figures.MEMBRANE}-*"]
+        return patterns + (["tables/realrain.*"] if self.unrated else [])
+
+    @property
+    def kinds_taken_over(self) -> frozenset[str]:
+        """Kinds of the papers' tables and figures that are not computed again."""
+        return PICTURES | {"patch"} | ({"real-rain"} if self.unrated else set())
+
+
+def _structure(kept: Kept) -> None:
+    from derainbench.energy.model_structure import write_structure
+
+    write_structure(kept.layout.structure)
+
+
+def _tables(kept: Kept) -> None:
+    without = ("realrain",) if kept.unrated else ()
+    tables.write_tables(kept.config, kept.layout.tables, without)
+
+
+def _papers(kept: Kept) -> None:
+    earlier = artefacts.Earlier(kept.folder / "papers", kept.kinds_taken_over)
+    artefacts.write(kept.config, kept.layout.papers, earlier)
+
+
+# By the verb that the workflow calls, in the order in which it does.
+STEPS: dict[str, Callable[[Kept], object]] = {
+    "scenarios": lambda kept: comparison.write_comparison(kept.config, kept.layout.scenarios),
+    "audit": lambda kept: verdicts.write(kept.config, kept.layout.audit),
+    "tables": _tables,
+    "figures": lambda kept: score_figures.write_figures(kept.config, kept.layout.figures, False),
+    "energy-figures": lambda kept: energy_figures.write_figures(kept.config, kept.layout.figures),
+    "spike-figures": lambda kept: spike_figures.write_figures(
+        kept.config, kept.layout.figures, False
+    ),
+    "paper": _papers,
+    "report": lambda kept: page.write_page(kept.config, kept.layout.report),
+}
+
+
+def _from_code(kept: Kept) -> dict[str, Callable[[Kept], object]]:
+    """What follows from code and catalogue alone: neither images nor weights enter."""
+    from derainbench.energy import sensitivity
+    from derainbench.energy.crosscheck.comparison import write_crosscheck
+    from derainbench.training.gradient_reach import write_gradient_reach
+
+    config, layout = kept.config, kept.layout
+    papers = [read_paper(name) for name in config.paper_names]
+    networks = list(dict.fromkeys(n for p in papers for n in (p.network, p.counterpart) if n))
+
+    def gradients(_: Kept) -> None:
+        for paper in papers:
+            arguments = config.trained_arguments(paper.network)
+            write_gradient_reach(paper.network, arguments, layout.gradients(paper.name))
+
+    return {
+        "structure": _structure,
+        "gradients": gradients,
+        "crosscheck": lambda _: write_crosscheck(
+            layout.crosscheck, list(dict.fromkeys([*networks, *config.crosscheck]))
+        ),
+        "sensitivity": lambda _: sensitivity.write_sensitivity(
+            papers, layout.scenarios / "sensitivity.csv"
+        ),
+    }
+
+
+FROM_CODE = ("structure/*", "gradients/*", "crosscheck/*", "scenarios/sensitivity.csv*")
+
+
+def replay(source: Path, out: Path, *, from_code: bool = False) -> drift.Comparison:
+    """Computes anew what follows from kept results, and holds it to them.
+
+    Args:
+        source: an archive, or a folder of results.
+        out: folder for the results, whole or not at all; ``drift.md`` says how they compare.
+        from_code: also what follows from code and catalogue alone (structure, gradients,
+            cross-checks, sensitivity), which takes minutes.
+
+    Returns:
+        How what was computed compares with what was kept.
+
+    Raises:
+        BenchError: for a source that is neither, or lacks what the results are computed from; or if
+            ``out`` holds files of others.
+    """
+    if not source.exists():
+        raise BenchError(f"{source}: no such archive or folder of results")
+    with tempfile.TemporaryDirectory() as temporary, staged_folder(out) as stage:
+        folder = source if source.is_dir() else _unpacked(source, Path(temporary))
+        folder, work = folder.resolve(), stage.resolve() / "work"
+        config = read_config(folder)
+        results = work / config.results
+        _lay_out(folder, config, results, from_code)
+        with contextlib.chdir(work):
+            _compute(Kept(config, folder, layout_of(config)), from_code)
+        found = drift.compare(folder, results, tolerances.load(None))
+        for entry in sorted(results.iterdir()):
+            entry.replace(stage / entry.name)
+        shutil.rmtree(work)
+        write_text(stage / "drift.md", drift.markdown(found))
+        inputs = provenance.digests_of_reads(stage / "drift.md")
+        made = [file for file in stage.rglob("*") if file.is_file()]
+        write_folder_record(stage, "replay", made, inputs=inputs, settings={"from_code": from_code})
+    return found
+
+
+def _unpacked(archive: Path, into: Path) -> Path:
+    unpack(archive, into)
+    folders = [file.parent for file in into.glob("results/*/config.json")]
+    if len(folders) != 1:
+        raise BenchError(f"{archive}: holds no results, as `derainbench archive` writes them")
+    return folders[0]
+
+
+def _lay_out(folder: Path, config: Config, results: Path, from_code: bool) -> None:
+    """Copies what is given: all that an archive holds, what is computed anew apart."""
+    kept = Kept(config, folder, layout_of(config))
+    anew = DERIVED + (FROM_CODE if from_code else ())
+    if not (folder / "structure" / "layers.csv").is_file():
+        anew += ("structure/*",)
+    for name in archived_files(folder, config):
+        if matches(name, anew) and not matches(name, kept.taken_over):
+            continue
+        target = results / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / name, target)
+
+
+def _compute(kept: Kept, from_code: bool) -> None:
+    steps = dict(STEPS)
+    if from_code:
+        steps = _from_code(kept) | steps
+    elif not (kept.layout.structure / "layers.csv").is_file():
+        steps = {"structure": _structure} | steps
+    with Reporter("replay", len(steps)) as reporter:
+        for verb, step in steps.items():
+            with reads.as_a_process():
+                read_config(kept.layout.root)  # every result follows from it
+                step(kept)
+            reporter.advance(verb)
