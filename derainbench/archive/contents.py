@@ -7,14 +7,15 @@ copies of them: a replay writes it anew.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from derainbench.catalog.papers import read_paper
 from derainbench.config.schema import Config, load
 from derainbench.data.images import EXTENSIONS
+from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.reads import RESULTS_MARK
 
@@ -79,14 +80,11 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch(name, pattern) for pattern in patterns)
 
 
-def record_of(file: Path) -> dict:
+def record_of(file: Path) -> dict[str, Any]:
     """A provenance record.
 
     Raises:
-        BenchError: if it is no JSON.
+        BenchError: if it is damaged.
     """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BenchError(f"{file}: damaged JSON ({error}); make the results anew") from error
+    content = read_json_file(file, "make the results anew")
     return content if isinstance(content, dict) else {}

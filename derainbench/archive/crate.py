@@ -8,7 +8,6 @@ same results give the same text.
 
 from __future__ import annotations
 
-import json
 import mimetypes
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
+from derainbench.archive.contents import record_of
 from derainbench.foundation.files import RECORD_SUFFIX, json_text, sha256
 
 METADATA = "ro-crate-metadata.json"
@@ -93,7 +93,7 @@ class _Crate:
         self.crate.metadata.extra_terms.update(TERMS)
         self.digests = {name: sha256(file) for name, file in files.items()}
         self.records = [
-            (name, json.loads(files[name].read_text(encoding="utf-8")))
+            (name, record_of(files[name]))
             for name in sorted(files)
             if name.startswith(f"{results}/") and name.endswith(RECORD_SUFFIX)
         ]
@@ -129,6 +129,7 @@ class _Crate:
         root["datePublished"] = self._times()[-1]
         root["license"] = self._licence()
         root["author"] = self._authors()
+        root["publisher"] = [a for a in self._authors() if a.type == "Organization"]
         root["conformsTo"] = [
             self._add(identifier, "CreativeWork", name=name, version=version)
             for identifier, name, version in PROFILES

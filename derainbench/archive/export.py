@@ -9,7 +9,9 @@ from derainbench.archive.contents import archived_files, read_config
 from derainbench.archive.crate import METADATA, WORKFLOW, About, authors_of, metadata
 from derainbench.archive.packing import pack
 from derainbench.config.schema import Config
+from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import digest_of
 from derainbench.foundation.packages import ROOT
 from derainbench.foundation.settings import read_yaml
 
@@ -30,7 +32,7 @@ out, and with them the page; everything else can be computed from here, without 
 
 
 def write_archive(folder: Path, out: Path) -> str:
-    """Writes a folder of results as a Workflow Run RO-Crate, one zip file.
+    """Writes a folder of results as a Workflow Run RO-Crate, one zip file, and a record beside it.
 
     The same results give the same bytes.
 
@@ -53,6 +55,8 @@ def write_archive(folder: Path, out: Path) -> str:
     texts = {"README.md": _readme(config, about)}
     texts |= {METADATA: metadata(about, files, texts, config.results)}
     pack({**files, **texts}, out)
+    digest = digest_of((folder / name for name in names), folder)
+    provenance.write_record(out, inputs={config.results: digest})
     return f"{out}: {len(files)} files, {out.stat().st_size / 1e6:.1f} MB"
 
 

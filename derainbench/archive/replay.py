@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from derainbench.archive.contents import PICTURES, archived_files, matches, read_config
+from derainbench.archive.contents import PICTURES, archived_files, matches, read_config, record_of
 from derainbench.archive.packing import unpack
 from derainbench.audit import drift, verdicts
 from derainbench.catalog import tolerances
@@ -23,7 +23,7 @@ from derainbench.config.schema import Config
 from derainbench.energy import comparison
 from derainbench.foundation import provenance, reads
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import write_text
+from derainbench.foundation.files import RECORD_SUFFIX, write_text
 from derainbench.foundation.outputs import staged_folder, write_folder_record
 from derainbench.foundation.progress import Reporter
 from derainbench.report.figures import energy_figures, score_figures, spike_figures
@@ -181,11 +181,18 @@ def _lay_out(folder: Path, config: Config, results: Path, from_code: bool) -> No
     if not (folder / "structure" / "layers.csv").is_file():
         anew += ("structure/*",)
     for name in archived_files(folder, config):
-        if matches(name, anew) and not matches(name, kept.taken_over):
+        if matches(name, anew) and not _is_taken_over(kept, name):
             continue
         target = results / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, target)
+
+
+def _is_taken_over(kept: Kept, name: str) -> bool:
+    """Whether a derived file is; records that name no inputs, as older versions wrote, never are."""
+    if not matches(name, kept.taken_over):
+        return False
+    return not name.endswith(RECORD_SUFFIX) or bool(record_of(kept.folder / name).get("inputs"))
 
 
 def _compute(kept: Kept, from_code: bool) -> None:

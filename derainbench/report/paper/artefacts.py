@@ -16,7 +16,7 @@ from derainbench.config.schema import Config
 from derainbench.foundation import provenance, reads
 from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import regular_file, write_json, write_text
+from derainbench.foundation.files import RECORD_SUFFIX, regular_file, write_json, write_text
 from derainbench.foundation.frames import as_markdown
 from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures.architecture import draw
@@ -163,12 +163,19 @@ def write_paper(
 
 
 def _taken_over(folder: Path, name: str, stage: Path) -> dict[str, Any]:
-    """What an earlier index says of a table or figure; copies what there is of its files."""
+    """What an earlier index says of a table or figure; copies what there is of its files.
+
+    A record that names no inputs, as older versions wrote them, is left behind.
+    """
     for file in sorted(folder.glob(f"{name}.*")):
-        shutil.copyfile(file, stage / file.name)
-    index = read_json_file(folder / "paper.json", "make the results anew")
-    known: dict[str, Any] = index.get("artefacts", {}).get(name, {})
-    return known
+        is_record = file.name.endswith(RECORD_SUFFIX)
+        if not is_record or read_json_file(file, "make the results anew").get("inputs"):
+            shutil.copyfile(file, stage / file.name)
+    index: dict[str, Any] = {}
+    if (folder / "paper.json").is_file():
+        index = read_json_file(folder / "paper.json", "make the results anew")
+    known: dict[str, Any] | None = index.get("artefacts", {}).get(name)
+    return known or {"reason": "what it is made from is not at hand"}
 
 
 def _write_figure(drawn: Figure | Path, name: str, folder: Path) -> list[str]:
