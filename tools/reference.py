@@ -62,7 +62,7 @@ def keep_replayed(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = replay(RESULTS / "reference" / name, Path(folder) / name, from_code=True)
         keep(name, Path(folder) / name)
-    for line in (*found.all_drifts(), found.summary()):
+    for line in (*found.comparison.all_drifts(), found.note(), found.comparison.summary()):
         print(line)
 
 

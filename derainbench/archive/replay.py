@@ -20,7 +20,7 @@ from derainbench.audit import drift, verdicts
 from derainbench.catalog import tolerances
 from derainbench.catalog.papers import read_paper
 from derainbench.config.schema import Config
-from derainbench.energy import comparison
+from derainbench.energy import comparison as energy_comparison
 from derainbench.foundation import provenance, reads
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import RECORD_SUFFIX, write_text
@@ -34,7 +34,13 @@ from derainbench.results.layout import Layout, layout_of
 
 # What a replay computes anew; all else is given.
 DERIVED: tuple[str, ...] = ("audit/*", "tables/*", "figures/*", "papers/*", "report/*")
-DERIVED += ("scenarios/energy.csv*", "scenarios/savings.csv*", "drift.md*", "logs/*")
+DERIVED += (
+    "scenarios/energy.csv*",
+    "scenarios/savings.csv*",
+    "drift.md",
+    "logs/*",
+    "replay.provenance.json",
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,16 @@ class Kept:
         patterns = [f"figures/{spike_figures.MEMBRANE}-*"]
         return patterns + (["tables/realrain.*"] if self.unrated else [])
 
+    def named_taken_over(self) -> list[str]:
+        """What is taken over, by its place below the results and without suffix."""
+        names = archived_files(self.folder, self.config)
+        found = [n.split(".")[0] for n in names if matches(n, self.taken_over)]
+        for paper in map(read_paper, self.config.paper_names):
+            for artefact, facts in paper.artefacts.items():
+                if facts.kind in self.kinds_taken_over:
+                    found.append(f"papers/{paper.name}/{artefact}")
+        return list(dict.fromkeys(found))
+
     @property
     def kinds_taken_over(self) -> frozenset[str]:
         """Kinds of the papers' tables and figures that are not computed again."""
@@ -86,7 +102,9 @@ def _papers(kept: Kept) -> None:
 
 # By the verb that the workflow calls, in the order in which it does.
 STEPS: dict[str, Callable[[Kept], object]] = {
-    "scenarios": lambda kept: comparison.write_comparison(kept.config, kept.layout.scenarios),
+    "scenarios": lambda kept: energy_comparison.write_comparison(
+        kept.config, kept.layout.scenarios
+    ),
     "audit": lambda kept: verdicts.write(kept.config, kept.layout.audit),
     "tables": _tables,
     "figures": lambda kept: score_figures.write_figures(kept.config, kept.layout.figures, False),
@@ -129,7 +147,24 @@ def _from_code(kept: Kept) -> dict[str, Callable[[Kept], object]]:
 FROM_CODE = ("structure/*", "gradients/*", "crosscheck/*", "scenarios/sensitivity.csv*")
 
 
-def replay(source: Path, out: Path, *, from_code: bool = False) -> drift.Comparison:
+@dataclass(frozen=True)
+class Replayed:
+    """What came of a replay.
+
+    Attributes:
+        comparison: of what was computed with what was kept.
+        taken_over: what could not be computed, by its place below the results.
+    """
+
+    comparison: drift.Comparison
+    taken_over: list[str]
+
+    def note(self) -> str:
+        """What was taken over, in a line; nothing if all was computed."""
+        return f"Taken over, not computed: {', '.join(self.taken_over)}" if self.taken_over else ""
+
+
+def replay(source: Path, out: Path, *, from_code: bool = False) -> Replayed:
     """Computes anew what follows from kept results, and holds it to them.
 
     Args:
@@ -138,31 +173,38 @@ def replay(source: Path, out: Path, *, from_code: bool = False) -> drift.Compari
         from_code: also what follows from code and catalogue alone (structure, gradients,
             cross-checks, sensitivity), which takes minutes.
 
-    Returns:
-        How what was computed compares with what was kept.
-
     Raises:
         BenchError: for a source that is neither, or lacks what the results are computed from; or if
             ``out`` holds files of others.
     """
     if not source.exists():
         raise BenchError(f"{source}: no such archive or folder of results")
-    with tempfile.TemporaryDirectory() as temporary, staged_folder(out) as stage:
+    with tempfile.TemporaryDirectory() as temporary:
         folder = source if source.is_dir() else _unpacked(source, Path(temporary))
-        folder, work = folder.resolve(), stage.resolve() / "work"
         config = read_config(folder)
-        results = work / config.results
-        _lay_out(folder, config, results, from_code)
-        with contextlib.chdir(work):
-            _compute(Kept(config, folder, layout_of(config)), from_code)
-        found = drift.compare(folder, results, tolerances.load(None))
-        for entry in sorted(results.iterdir()):
-            entry.replace(stage / entry.name)
-        shutil.rmtree(work)
-        write_text(stage / "drift.md", drift.markdown(found))
-        inputs = provenance.digests_of_reads(stage / "drift.md")
-        made = [file for file in stage.rglob("*") if file.is_file()]
-        write_folder_record(stage, "replay", made, inputs=inputs, settings={"from_code": from_code})
+        kept = Kept(config, folder.resolve(), layout_of(config))
+        names = {Path(name).parts[0] for name in (*archived_files(folder, config), *DERIVED)}
+        with staged_folder(out, sorted(names - {"logs"})) as stage:
+            return _replayed(kept, stage, from_code)
+
+
+def _replayed(kept: Kept, stage: Path, from_code: bool) -> Replayed:
+    """Fills an empty folder with the results, as if it were the folder of the configuration."""
+    work = stage.resolve() / "work"
+    results = work / kept.config.results
+    _lay_out(kept, results, from_code)
+    with contextlib.chdir(work):
+        _compute(kept, from_code)
+    comparison = drift.compare(kept.folder, results, tolerances.load(None))
+    found = Replayed(comparison, kept.named_taken_over())
+    for entry in sorted(results.iterdir()):
+        entry.replace(stage / entry.name)
+    shutil.rmtree(work)
+    write_text(stage / "drift.md", f"{drift.markdown(comparison)}\n{found.note()}\n")
+    inputs = provenance.digests_of_reads(stage / "drift.md")
+    written = [file for file in stage.rglob("*") if file.is_file()]
+    settings = {"from_code": from_code}
+    write_folder_record(stage, "replay", written, inputs=inputs, settings=settings)
     return found
 
 
@@ -174,18 +216,17 @@ def _unpacked(archive: Path, into: Path) -> Path:
     return folders[0]
 
 
-def _lay_out(folder: Path, config: Config, results: Path, from_code: bool) -> None:
+def _lay_out(kept: Kept, results: Path, from_code: bool) -> None:
     """Copies what is given: all that an archive holds, what is computed anew apart."""
-    kept = Kept(config, folder, layout_of(config))
     anew = DERIVED + (FROM_CODE if from_code else ())
-    if not (folder / "structure" / "layers.csv").is_file():
+    if not (kept.folder / "structure" / "layers.csv").is_file():
         anew += ("structure/*",)
-    for name in archived_files(folder, config):
+    for name in archived_files(kept.folder, kept.config):
         if matches(name, anew) and not _is_taken_over(kept, name):
             continue
         target = results / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / name, target)
+        shutil.copyfile(kept.folder / name, target)
 
 
 def _is_taken_over(kept: Kept, name: str) -> bool:

@@ -38,7 +38,8 @@ def replay(
     from derainbench.archive.replay import replay as replayed
 
     found = replayed(source, out, from_code=from_code)
-    for line in filter(None, (*found.all_drifts(), found.note(), found.summary())):
+    drifts = found.comparison.all_drifts()
+    for line in filter(None, (*drifts, found.note(), found.comparison.summary())):
         typer.echo(line)
-    if found.all_drifts():
+    if drifts:
         raise typer.Exit(1)
