@@ -29,7 +29,7 @@ from derainbench.workflow.fingerprints import verb_modules
 HEAVY = {"torch", "torchvision", "spikingjelly", "pyiqa", "thop", "ptflops", "zeus"}
 LIGHT_VERBS = (
     *("data list", "data verify", "data card", "data leaks", "data synthesise"),
-    *("score", "scenarios", "audit", "check"),
+    *("score", "scenarios", "audit", "check", "archive"),
     *("tables", "figures", "energy-figures", "spike-figures", "verdict-figures", "paper", "report"),
     *("published template", "published add"),
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 from derainbench.catalog.files import read_yaml
 from derainbench.catalog.memory_levels import MemoryLevel
+from derainbench.foundation.reads import cache
 
 CATALOG_FILES = ("costs.yaml",)
 DEFAULT_COSTS = "horowitz-45nm-fp32"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import product
 
 from derainbench.catalog.files import read_yaml
+from derainbench.foundation.reads import cache
 
 CATALOG_FILES = ("scenarios.yaml",)
 WEIGHT_READINGS = ("layer", "spike")

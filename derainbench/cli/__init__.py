@@ -13,6 +13,7 @@ import typer.main
 from derainbench import __version__
 from derainbench.cli import (
     accounting,
+    archiving,
     configs,
     data,
     evaluation,
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verbs in (models, training, evaluation, accounting, reporting, former):
+for verbs in (models, training, evaluation, accounting, reporting, archiving, former):
     app.add_typer(verbs.app)  # without a name: verbs of the main command
 app.add_typer(data.app, name="data")
 app.add_typer(weights.weights_app, name="weights")

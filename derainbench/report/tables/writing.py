@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from derainbench.config.schema import Config
-from derainbench.foundation import provenance
+from derainbench.foundation import provenance, reads
 from derainbench.foundation.files import write_text
 from derainbench.foundation.frames import as_markdown
 from derainbench.foundation.outputs import staged_folder
@@ -50,21 +50,27 @@ BUILDERS: dict[str, Callable[[Config], Table]] = {
 }
 
 
-def all_tables(config: Config) -> list[Table]:
-    """The tables in the order of the report."""
-    return [build(config) for build in BUILDERS.values()]
+def write_tables(config: Config, out: Path, without: Collection[str] = ()) -> None:
+    """Writes every table as ``NAME.csv``, ``NAME.md`` and ``NAME.tex``, all or nothing.
 
-
-def write_tables(config: Config, out: Path) -> None:
-    """Writes every table as ``NAME.csv``, ``NAME.md`` and ``NAME.tex``, all or nothing."""
+    Args:
+        config: whose results.
+        out: folder.
+        without: tables to leave out, because what they are computed from is not at hand.
+    """
     with staged_folder(out) as stage:
-        for table in all_tables(config):
-            csv = table.frame.to_csv(index=False, float_format="%.8g")
-            write_text(stage / f"{table.name}.csv", csv)
-            markdown = as_markdown(table.view, disable_numparse=True)
-            write_text(stage / f"{table.name}.md", f"{table.caption}\n\n{markdown}\n")
-            label = f"tab:{config.name}-{table.name}"
-            write_text(stage / f"{table.name}.tex", latex(table, label))
-            provenance.write_record(
-                stage / f"{table.name}.csv", settings={"configuration": config.name}
-            )
+        for name, build in BUILDERS.items():
+            if name in without:
+                continue
+            with reads.recording():
+                _write_table(config, build(config), stage)
+
+
+def _write_table(config: Config, table: Table, stage: Path) -> None:
+    csv = table.frame.to_csv(index=False, float_format="%.8g")
+    write_text(stage / f"{table.name}.csv", csv)
+    markdown = as_markdown(table.view, disable_numparse=True)
+    write_text(stage / f"{table.name}.md", f"{table.caption}\n\n{markdown}\n")
+    label = f"tab:{config.name}-{table.name}"
+    write_text(stage / f"{table.name}.tex", latex(table, label))
+    provenance.write_record(stage / f"{table.name}.csv", settings={"configuration": config.name})
