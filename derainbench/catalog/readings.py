@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 from derainbench.catalog.files import read_yaml
+from derainbench.foundation.reads import cache
 
 CATALOG_FILES = ("readings.yaml",)
 DEFAULT_READING = "as-values"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -10,6 +9,7 @@ from pydantic import Field, model_validator
 from derainbench.catalog.files import read_yaml
 from derainbench.catalog.ledger import TestName
 from derainbench.catalog.papers import TableKind
+from derainbench.foundation.reads import cache
 from derainbench.foundation.settings import Strict, check
 
 CATALOG_FILES = ("cells/metrics.yaml",)
