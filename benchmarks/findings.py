@@ -194,7 +194,8 @@ def _tally(found: Findings) -> str:
     counts = [f"{alone.count(word)} *{word}*" for word in Outcome if word in alone]
     several = len(words) - len(alone)
     text = f"Of {len(words)} claims and findings, {', '.join(counts)}"
-    return f"{text}; {several} {"depends" if several == 1 else "depend"} on the reading." if several else f"{text}."
+    verb = "depends" if several == 1 else "depend"
+    return f"{text}; {several} {verb} on the reading." if several else f"{text}."
 
 
 def _coverage(found: Findings) -> str:
