@@ -38,12 +38,40 @@ TestName = Literal[
     "schedule",
     "selection-leak",
     "library",
+    "energy-against",
+    "parameters-against",
+    "macs-against",
+    "outperforms",
+    "untested",
 ]
 TESTS: tuple[TestName, ...] = get_args(TestName)
 # Those of which a published number is compared with one that is found.
-NUMBERED = ("score", "score-gap", "parameters", "energy-saving", "analog-macs", "analog-ratio")
+NUMBERED = (
+    *("score", "score-gap", "parameters", "energy-saving", "analog-macs", "analog-ratio"),
+    *("energy-against", "parameters-against", "macs-against"),
+)
 # Those of which trained weights decide.
-TRAINED = ("score", "score-gap", "comparable", "ablation", "rain-spikes", "selection-leak")
+TRAINED = (
+    "score",
+    "score-gap",
+    "comparable",
+    "ablation",
+    "rain-spikes",
+    "selection-leak",
+    "outperforms",
+)
+
+# The field that a test cannot do without.
+NEEDS: dict[TestName, str] = {
+    "score": "dataset",
+    "score-gap": "dataset",
+    "ablation": "without",
+    "energy-against": "against",
+    "parameters-against": "against",
+    "macs-against": "against",
+    "outperforms": "against",
+    "untested": "reason",
+}
 
 
 class Claim(Strict):
@@ -63,6 +91,8 @@ class Claim(Strict):
         dataset: for scores and gaps: on which test set.
         protocol: for scores and gaps: under which protocol.
         without: for ablations: constructor arguments that leave the part out.
+        against: for claims against another network that is named: its model.
+        reason: for claims that are not tested: why.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
@@ -78,10 +108,12 @@ class Claim(Strict):
     dataset: str | None = None
     protocol: str = DEFAULT_PROTOCOL
     without: dict[str, Any] | None = None
+    against: str | None = None
+    reason: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Claim:
-        needs = {"score": "dataset", "score-gap": "dataset", "ablation": "without"}.get(self.test)
+        needs = NEEDS.get(self.test)
         if needs and getattr(self, needs) is None:
             raise ValueError(f"test '{self.test}' needs '{needs}'")
         if self.test in NUMBERED and self.published is None:
