@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READERS ?= image weights archive configuration card assignment table json
 FUZZ_RUNS ?= 100000
+NAME ?= smoke
+ARCHIVE ?= results/$(NAME).zip
+OUT ?= results/replayed
 # Rules call `derainbench` and `python` by name: the ones of .venv.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help reproduce check real test fuzz lint lock clean
+.PHONY: help reproduce check real archive replay validator test fuzz lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +22,19 @@ check: reproduce ## the same, held to results/reference/smoke: names each drift 
 
 real: .venv/.installed ## the same on real images: see config/real.yaml
 	@$(RUN) python -m derainbench.workflow.run --cores all --configfile config/real.yaml
+
+archive: .venv/.installed ## results/NAME as one file, NAME=smoke: an RO-Crate without images of data sets
+	@$(RUN) python -m derainbench archive results/$(NAME) --out results/$(NAME).zip
+
+replay: .venv/.installed ## tables, figures, verdicts, page from ARCHIVE=FILE or folder into OUT, and held to it
+	@$(RUN) python -m derainbench replay $(ARCHIVE) --out $(OUT)
+
+validator: .venv/validator/bin/rocrate-validator ## what holds archives to their profile, in a place of its own
+
+# It wants an older rich than import-linter does, so it cannot share .venv.
+.venv/validator/bin/rocrate-validator: .venv/.installed
+	@$(PYTHON) -m venv --clear .venv/validator
+	@.venv/validator/bin/python -m pip install --quiet roc-validator==0.13.0
 
 test: .venv/.installed ## the tests, and how much of the code they run
 	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=

@@ -149,8 +149,13 @@ class SpikingUnit(nn.Module):
 class Up(SpikingUnit):
     """Doubles height and width and halves the channels: bilinear, then a spiking unit."""
 
+    def __init__(self, ops: Operators, cin: int, cout: int) -> None:
+        super().__init__(ops, cin, cout)
+        # A module, unlike the other interpolations: counters that go by types see this one.
+        self.upsample = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(functional.seq_to_ann_forward(x, upsample2))
+        return super().forward(functional.seq_to_ann_forward(x, self.upsample))
 
 
 class VLIFTopology(SteppedRestorer):

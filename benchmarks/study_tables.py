@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from derainbench.catalog.margins import margins
 from derainbench.foundation.frames import records
 from derainbench.results.layout import Layout
 
@@ -21,6 +22,8 @@ LONGER = {  # the same network under the longer budget
 }
 PAPER = "esdnet"  # whose tables 4 and 5 list the ablations
 COSTS = "horowitz-45nm-fp32"
+_MARGIN = margins().equal_quality_margin_db.value
+_RULE = f"A pair is of equal quality where its PSNRs lie no more than {_MARGIN:g} dB apart."
 
 
 class Study:
@@ -78,6 +81,10 @@ class Study:
         verdict = {"better": "worse", "worse": "better"}.get(row["verdict"], row["verdict"])
         turned = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
         return pd.Series({**row, **turned, "verdict": verdict})
+
+    def equal_quality(self, run: str, baseline: str) -> bool:
+        """Whether two runs' mean PSNRs on the same images lie within the margin."""
+        return bool(abs(self.difference(run, baseline)["difference"]) <= _MARGIN)
 
     def saving(self, run: str, baseline: str) -> dict[str, pd.DataFrame]:
         """Rows of the savings by scenario: one per seed of the run and of the baseline."""
@@ -187,6 +194,9 @@ def savings_table(study: Study) -> str:
             {
                 "Training": f"{study.training(run)['epochs']} epochs",
                 "Firing rate": f"{rates.mean():.3f}",
+                f"PSNR (dB), {study.protocol}": f"{study.score(run, 'psnr')['mean']:.2f}",
+                "its counterpart’s": f"{study.score(baseline, 'psnr')['mean']:.2f}",
+                "Equal quality": "yes" if study.equal_quality(run, baseline) else "no",
                 **{f"({s})": share(rows_of["saving"].mean()) for s, rows_of in found.items()},
             }
         )
@@ -259,16 +269,25 @@ def same_start(study: Study) -> str:
 
 
 def sign_of_savings(study: Study) -> str:
-    """Whether it is the scenario or the run that decides which network is cheaper."""
+    """Whether it is the scenario or the run that decides which network is cheaper.
+
+    Runs that are not of equal quality have no say.
+    """
     cheaper: dict[str, set[bool]] = defaultdict(set)
-    for run, baseline in ((OWN, COUNTERPART), (LONGER[OWN], LONGER[COUNTERPART])):
+    pairs = ((OWN, COUNTERPART), (LONGER[OWN], LONGER[COUNTERPART]))
+    equal = [pair for pair in pairs if study.equal_quality(*pair)]
+    if not equal:
+        return f"{_RULE} None of these pairs is of equal quality, so none says which is cheaper."
+    for run, baseline in equal:
         for scenario, rows in study.saving(run, baseline).items():
             cheaper[scenario].update(rows["saving"] > 0)
     if any(len(answers) > 1 for answers in cheaper.values()):
-        return "Which network is cheaper depends on the run."
+        return f"{_RULE} Which network is cheaper depends on the run."
     split = [f"({s})" for s, answers in cheaper.items() if answers == {True}]
     if not split or len(split) == len(cheaper):
-        return f"ESDNet-small is {'cheaper' if split else 'dearer'} under all of them."
+        word = "cheaper" if split else "dearer"
+        return f"{_RULE} At equal quality ESDNet-small is {word} under all of them."
     return (
-        f"ESDNet-small is cheaper under {', '.join(split)} alone, whatever the seed and training."
+        f"{_RULE} At equal quality ESDNet-small is cheaper under {', '.join(split)} alone, whatever "
+        "the seed."
     )

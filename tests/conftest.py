@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from derainbench.foundation import reads
 from derainbench.models.construction import build
 from derainbench.models.weights import weight_metadata
 
@@ -31,6 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def private_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or leaves a checkpoint in the working directory."""
     monkeypatch.setenv("DERAINBENCH_CHECKPOINTS", str(tmp_path / "checkpoints"))
+
+
+@pytest.fixture(autouse=True)
+def own_reads() -> Iterator[None]:
+    """What other tests of this process have read is no input of this one's results."""
+    with reads.as_a_process():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -35,9 +35,13 @@ class Results:
         self.write("structure/arguments.json", {"esdnet": constructor_arguments("esdnet", {})})
 
     def config(
-        self, label: str = "study", kwargs: dict[str, Any] = SMALL, **runs: dict[str, Any]
+        self,
+        label: str = "study",
+        kwargs: dict[str, Any] = SMALL,
+        datasets: dict[str, Any] | None = None,
+        **runs: dict[str, Any],
     ) -> Config:
-        """One run of the paper's network, and others by name."""
+        """One run of the paper's network, and others by name; data sets may be told anew."""
         own = {"model": "esdnet", "kwargs": kwargs, "train": TRAIN, "test": ["rain"]}
         return parse(
             {
@@ -49,6 +53,7 @@ class Results:
                 "datasets": {
                     "rain": {"kind": "synthetic", "rain": "heavy"},
                     "Rain200H": {"kind": "folder"},
+                    **(datasets or {}),
                 },
                 "runs": {"own": own, **runs},
                 "figures": {"dataset": "rain"},
@@ -65,10 +70,13 @@ class Results:
         else:
             pd.DataFrame(rows).to_csv(file, index=False)
 
-    def scores(self, run: str, psnr: list[float], seed: int = 1, dataset: str = "rain") -> None:
-        """Scores of one seed on a set, an image each."""
+    def scores(
+        self, run: str, psnr: list[float], seed: int | str = 1, dataset: str = "rain"
+    ) -> None:
+        """Scores of one seed, or of "official" weights, on a set, an image each."""
+        variant = seed if isinstance(seed, str) else f"seed-{seed}"
         self.write(
-            f"scores/{run}/seed-{seed}/{dataset}/per_image.csv",
+            f"scores/{run}/{variant}/{dataset}/per_image.csv",
             [
                 {"image": f"{i}.png", "protocol": "esdnet", "psnr": value, "ssim": 0.9,
                  "psnr_input": 20.0, "ssim_input": 0.5}

@@ -115,11 +115,15 @@ def scenario_files() -> None:
         {
             "source": "measured",
             "name": f"esdnet/seed-{s}",
+            "title": "ESDNet",
+            "dataset": "Rain200H",
             "baseline": baseline,
+            "baseline_title": baseline.partition("/")[0].capitalize(),
             "baseline_bits": bits,
+            "firing_rate": 0.2,
         }
         | common
-        | {"scenario": "b", "saving": saving}
+        | {"scenario": "b", "saving": saving, "low": saving - 0.01, "high": saving + 0.01}
         for s, saving in zip(SEEDS, (-0.2, -0.3), strict=True)
         for baseline, bits, saving in (
             ("counterpart/seed-1", None, saving),

@@ -80,7 +80,7 @@ def test_a_size_that_a_model_does_not_take_is_refused():
 def table(*rows: tuple) -> pd.DataFrame:
     columns = ["role", "input", "macs", "reach", "effective_operations", "output_elements"]
     return pd.DataFrame(rows, columns=columns).assign(
-        steps=2, constant=False, input_elements=0, weights=0
+        activation_density=0.5, steps=2, constant=False, input_elements=0, weights=0
     )
 
 
@@ -93,7 +93,7 @@ def test_a_summary_by_hand():
     layers = table(
         ("layer", ANALOG, 1000, 900, 800, 60),
         ("layer", SPIKES, 3000, 2500, 500, 30),
-        ("layer", SILENT, 500, 500, 0, 10),
+        ("layer", SPIKES, 500, 500, 0, 10),  # that never come
         ("attention", ANALOG, 70, 70, 50, 0),
     )
     rest = others(("membrane", 40), ("activation", 30), (UNKNOWN, 30))
@@ -143,6 +143,7 @@ def test_measuring_writes_every_layer_of_every_image(measured, tmp_path):
         "energy.json",
         "energy.json.provenance.json",
         "layers.csv",
+        "neurobench.json",
         "others.csv",
     ]
     layers = pd.read_csv(tmp_path / "out" / "layers.csv")

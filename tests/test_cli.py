@@ -33,10 +33,14 @@ VERBS = [
     "tables",
     "figures",
     "spike-figures",
+    "verdict-figures",
     "report",
     "config",
     "config check",
     "config schema",
+    "published",
+    "published template",
+    "published add",
 ]
 
 

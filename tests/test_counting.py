@@ -11,7 +11,7 @@ from torch import nn
 from derainbench.energy.counter import OperationCounter
 from derainbench.energy.forward_pass import count_on_image, count_structure
 from derainbench.energy.networks import parameter_count
-from derainbench.energy.records import ANALOG, INTEGER, SILENT, SPIKES, UNMEASURED
+from derainbench.energy.records import ANALOG, GRADED, INTEGER, SILENT, SPIKES, UNMEASURED
 from derainbench.energy.spikes.firing_rates import firing_rates
 from derainbench.models.construction import build
 
@@ -189,10 +189,12 @@ def test_without_neurons_or_with_one_step_there_are_no_time_steps():
         ([0, 1, 1, 0], SPIKES),
         ([1, 1, 1, 1], SPIKES),
         ([0, 0, 0, 0], SILENT),
-        ([0, 0.5, 1, 0], ANALOG),
-        ([0, 2, 1, 0], INTEGER),
-        ([0, -1, 1, 0], INTEGER),
-        ([0, -1, 1.5, 0], ANALOG),
+        ([0, 0.5, 1, 0], GRADED),
+        ([0, 2, 1, 0], GRADED),
+        ([0, -1, 1, 0], GRADED),
+        ([0, -1, 1.5, 0], GRADED),
+        ([0, 17, 1, 0], INTEGER),
+        ([0, -1, 1.53, 0], ANALOG),
         ([0, 1, 1, 1e-7], ANALOG),
     ],
 )

@@ -8,7 +8,7 @@ from torch import nn
 
 from derainbench.energy import inspection
 from derainbench.energy.forward_pass import count_on_image
-from derainbench.energy.records import ANALOG, INTEGER, SPIKES
+from derainbench.energy.records import ANALOG, GRADED, INTEGER, SPIKES
 
 
 def same(first, second) -> bool:
@@ -51,12 +51,12 @@ def test_the_layout_in_memory_does_not_matter(layout, values, convolution):
 def test_inputs_are_looked_at_in_pieces(piece, last, monkeypatch):
     x = spiky(2, 5, 9, 11)
     x[1, 4, 8, 10] = 1
-    variants = [x, x * 0.5, x * 2, x + (x.cumsum(3) == 4) * 0.25]
+    variants = [x, x * 0.53, x * 20, x + (x.cumsum(3) == 4) * 0.25, x * 2]
     if last:
         variants = [v.to(memory_format=torch.channels_last) for v in variants]
     model = nn.Conv2d(5, 3, 3, padding=1)
     whole = [only(count_on_image(model, v)) for v in variants]
-    assert [c.input for c in whole] == [SPIKES, ANALOG, INTEGER, ANALOG]
+    assert [c.input for c in whole] == [SPIKES, ANALOG, INTEGER, GRADED, GRADED]
     monkeypatch.setattr(inspection, "PIECE_ELEMENTS", piece)
     assert same([only(count_on_image(model, v)) for v in variants], whole)
 
@@ -64,7 +64,7 @@ def test_inputs_are_looked_at_in_pieces(piece, last, monkeypatch):
 @pytest.mark.parametrize("place", [0, -1])
 def test_one_odd_element_anywhere_is_seen(place, monkeypatch):
     monkeypatch.setattr(inspection, "PIECE_ELEMENTS", 50)
-    for value, kind in ((0.5, ANALOG), (2.0, INTEGER)):
+    for value, kind in ((0.53, ANALOG), (20.0, INTEGER), (0.5, GRADED)):
         x = torch.ones(1, 3, 20, 20)
         x.view(-1)[place] = value
         assert only(count_on_image(nn.Conv2d(3, 1, 1), x)).input == kind

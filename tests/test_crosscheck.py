@@ -14,19 +14,23 @@ from torch import nn
 
 from derainbench.config.schema import Config
 from derainbench.energy.crosscheck import comparison as checks
-from derainbench.energy.crosscheck.other_counters import COUNTERS, OtherCounter, Reading
+from derainbench.energy.crosscheck.other_counters import COUNTERS
+from derainbench.energy.crosscheck.reading import OtherCounter, Reading
 from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import build
 
 BY_NAME = {counter.name: counter for counter in COUNTERS}
-TORCH, SJ_FLOP, SJ_MAC, ATEN, PTFLOPS, THOP = (
+TORCH, SJ_FLOP, SJ_MAC, ATEN, PTFLOPS, THOP, NEUROBENCH = (
     "torch FlopCounterMode",
     "spikingjelly FlopCounter",
     "spikingjelly MACCounter",
     "ptflops aten",
     "ptflops pytorch",
     "thop",
+    "neurobench",
 )
+PADDING = "leaves out products with padding"
+INSIDE = 22 * 22  # taps of a 3x3 kernel that meet an 8x8 image padded by one
 BIAS = "counts the bias as an operation"
 
 
@@ -93,7 +97,7 @@ def compare(make, counter: OtherCounter, side: int = 8) -> tuple[dict, pd.DataFr
         pytest.param(  # 8x8 -> 4x4
             lambda: nn.Sequential(nn.Conv2d(3, 6, 3, stride=2, padding=1, groups=3, bias=False)),
             6 * 4 * 4 * 1 * 9,
-            {},
+            {NEUROBENCH: (6 * 11 * 11, PADDING)},
             id="stride, padding, groups",
         ),
         pytest.param(
@@ -111,13 +115,19 @@ def compare(make, counter: OtherCounter, side: int = 8) -> tuple[dict, pd.DataFr
                 nn.ConvTranspose2d(3, 5, 3, stride=2, padding=1, output_padding=1, bias=False)
             ),
             3 * 8 * 8 * 5 * 9,
-            {THOP: (5 * 16 * 16 * 3 * 9, "by output elements")},
+            {
+                THOP: (5 * 16 * 16 * 3 * 9, "by output elements"),
+                NEUROBENCH: (0, "ConvTranspose2d has no rule in neurobench: counted as 0"),
+            },
             id="transposed",
         ),
         pytest.param(  # 8x8 -> 16x16
             lambda: nn.Sequential(nn.ConvTranspose2d(3, 6, 2, stride=2, groups=3, bias=False)),
             3 * 8 * 8 * 2 * 4,
-            {THOP: (6 * 16 * 16 * 1 * 4, "by output elements")},
+            {
+                THOP: (6 * 16 * 16 * 1 * 4, "by output elements"),
+                NEUROBENCH: (0, "ConvTranspose2d has no rule in neurobench: counted as 0"),
+            },
             id="transposed, groups",
         ),
         pytest.param(
@@ -142,6 +152,7 @@ def compare(make, counter: OtherCounter, side: int = 8) -> tuple[dict, pd.DataFr
             {
                 PTFLOPS: (0, "though its base torch.nn.modules.conv.Conv2d has: counted as 0"),
                 THOP: (0, "though its base torch.nn.modules.conv.Conv2d has: counted as 0"),
+                NEUROBENCH: (4 * 5 * 3 * INSIDE, PADDING),
             },
             id="spikingjelly, four steps",
         ),
@@ -151,6 +162,7 @@ def compare(make, counter: OtherCounter, side: int = 8) -> tuple[dict, pd.DataFr
             {
                 PTFLOPS: (0, "product of two activations, no module"),
                 THOP: (0, "product of two activations, no module"),
+                NEUROBENCH: (0, "product of two activations, no module"),
             },
             id="product",
         ),
@@ -160,6 +172,7 @@ def compare(make, counter: OtherCounter, side: int = 8) -> tuple[dict, pd.DataFr
             {
                 SJ_FLOP: (5 * 8 * 8 * 3 * 9 + 3 * 8 * 8 / 2, "counts aten.gt"),
                 SJ_MAC: (0, "input is spikes (all 0 or 1): counted as accumulates, not MACs"),
+                NEUROBENCH: (5 * 3 * INSIDE, PADDING),
             },
             id="spikes",
         ),
@@ -183,12 +196,13 @@ def compare(make, counter: OtherCounter, side: int = 8) -> tuple[dict, pd.DataFr
                 PTFLOPS: (2 * 2 * 3 * 8 * 8 * 3, "used in several places: counted again"),
                 # It hooks a module once per place, and adds the total once per place.
                 THOP: (2 * 2 * 2 * 3 * 8 * 8 * 3, "used in several places: its rule runs"),
+                NEUROBENCH: (2 * 2 * 3 * 8 * 8 * 3, "used in several places: its rule runs"),
             },
             id="shared",
         ),
     ],
 )
-@pytest.mark.parametrize("name", [TORCH, SJ_FLOP, SJ_MAC, ATEN, PTFLOPS, THOP])
+@pytest.mark.parametrize("name", [TORCH, SJ_FLOP, SJ_MAC, ATEN, PTFLOPS, THOP, NEUROBENCH])
 def test_networks_that_can_be_counted_on_paper(make, ours, others, name):
     row, layers = compare(make, BY_NAME[name])
     expected, reason = others.get(name, (ours, ""))
@@ -243,6 +257,22 @@ def test_syops_counts_or_says_why_not():
         assert "/" not in row["status"]
     else:
         assert row["macs"] == 5 * 64 * 27
+
+
+def test_without_neurobench_its_row_says_so(monkeypatch):
+    for name in ("neurobench", *(n for n in sys.modules if n.startswith("neurobench."))):
+        monkeypatch.setitem(sys.modules, name, None)  # not installed
+    row, layers = compare(conv, BY_NAME[NEUROBENCH])
+    assert row["status"].startswith("cannot run: ModuleNotFoundError: ")
+    assert row["macs"] is None and layers.empty
+
+
+def test_neurobench_sees_all_of_esdnets_layers_but_no_products_of_activations():
+    """Subclasses have its rules, so nothing but padding separates it from our count."""
+    table, layers = checks.crosscheck(["esdnet"], 64, [BY_NAME[NEUROBENCH]])
+    [row] = table.to_dict("records")
+    assert (row["status"], row["unexplained"], row["version"]) == ("ok", 0, "2.3.0")
+    assert set(layers["reason"]) == {"", PADDING}
 
 
 def test_ptflops_leaves_torch_as_it_was():

@@ -22,7 +22,7 @@ from derainbench.report.tables.savings import over_seeds, saving_text
 
 PAPER = read_audited_paper("esdnet")
 INT8 = "horowitz-45nm-int8"
-NOTHING = Work(**dict.fromkeys([f.name for f in dataclasses.fields(Work)], 0))
+NOTHING = Work(spiking=False)
 
 
 def network(name, works, *, reused=None, **facts) -> Account:
@@ -104,7 +104,7 @@ def test_reuse_is_for_spiking_networks_and_prices_that_are_unknown_are_left_out(
     short = table[table["costs"] == "flop-12.5pj-sop-77fj"]
     assert set(short["scenario"]) == {"a", "b"}
     whole = table[(table["costs"] == DEFAULT_COSTS) & (table["name"] == "snn")]
-    assert len(whole) == 4 * 2 * 2 and set(whole["scenario"]) == set(scenarios())
+    assert len(whole) == 6 * 2 * 2 and set(whole["scenario"]) == set(scenarios())
 
 
 def test_a_saving_with_its_interval_by_hand():
@@ -238,6 +238,7 @@ def small_networks(monkeypatch):
     monkeypatch.setattr(sensitivity, "TIME_STEPS", (1, 4))
     monkeypatch.setattr(sensitivity, "SIZES", (32, 64))
     monkeypatch.setattr(sensitivity, "MAC_TO_AC", (1, 10))
+    monkeypatch.setattr(sensitivity, "CACHES", (8192, 65536))
     return small_structure
 
 
@@ -247,9 +248,10 @@ def test_sensitivity_by_hand(small_networks, tmp_path):
     assert file.with_name("sensitivity.csv.provenance.json").is_file()
     table = pd.read_csv(file)
     assert {varied: len(rows) for varied, rows in table.groupby("varied")} == {
-        "time steps": 2 * 4 * 2,
-        "size": 2 * 4 * 2,
+        "time steps": 2 * 6 * 2,
+        "size": 2 * 6 * 2,
         "MAC to accumulate": 2 * 2 * 2,
+        "last cache": 2 * 2 * 2,  # where memory has prices by size
     }
     horowitz = cost_tables()[DEFAULT_COSTS]
 
@@ -282,6 +284,7 @@ def test_sensitivity_by_hand(small_networks, tmp_path):
     ]:
         found = at(varied, value)
         assert found["fixed_share"] == pytest.approx(analog / baseline)
+        assert found["slope_share"] == pytest.approx(reach * horowitz.ac / (baseline * mac))
         expected = (baseline - analog) * mac / (reach * horowitz.ac)
         expected = expected if analog < baseline else math.nan
         assert found["break_even_rate"] == pytest.approx(expected, nan_ok=True)

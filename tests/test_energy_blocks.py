@@ -62,6 +62,7 @@ def account_on_paper(tmp_path):
         weights=10,
         input_elements=100,
         output_elements=100,
+        activation_density=0.5,
         step_densities="",
     )
     others = pd.DataFrame(
@@ -149,7 +150,7 @@ def test_parts_are_all_that_a_block_computes(account_on_paper):
     _, layers, others = read_account(account_on_paper)
     whole = work(layers, others, spiking=True, reuse=False)
     parts = part_works(layers, others, spiking=True)
-    moved = {"analog_values", "spike_values", "weights", "membrane_values"}
+    moved = {"analog_values", "spike_values", "weights", "membrane_values", "traffic"}
     for field in dataclasses.fields(Work):
         if field.name not in {"spiking", *moved}:
             total = sum(getattr(part, field.name) for part in parts)

@@ -158,7 +158,9 @@ def test_every_model_has_its_code():
 def test_every_reader_of_the_catalogue_declares_what_it_reads():
     """A module of the catalogue that opens files names them, and every file has a reader."""
     readers = source_graph.catalog_patterns(
-        f"derainbench.catalog.{file.stem}" for file in CATALOG.glob("*.py")
+        ".".join(("derainbench.catalog", *file.relative_to(CATALOG).with_suffix("").parts))
+        for file in CATALOG.rglob("*.py")
+        if file.stem != "__init__"
     )
     declared = {f for patterns in readers.values() for p in patterns for f in CATALOG.glob(p)}
     there = {f for f in CATALOG.rglob("*") if f.suffix in (".yaml", ".csv")}

@@ -325,6 +325,7 @@ def test_tables_and_plots_of_energy_stand_without_a_counted_run(scored):
     options = {"costs": "horowitz-45nm-fp32", "scenario": "a", "reuse": False}
     options |= {"source": "structure", "name": "prenet", "model": "prenet", "zero_skipping": False}
     amounts = {"mj": 1.0, "baseline_bits": 4, "saving": 0.1, "title": "", "baseline_title": ""}
+    amounts |= {"dataset": None, "baseline": "nafnet", "low": 0.0, "high": 0.2, "firing_rate": None}
     for name in ("energy", "savings"):
         pd.DataFrame([options | amounts]).to_csv(folder / f"{name}.csv", index=False)
     for table in (complexity(scored), savings(scored)):
@@ -353,7 +354,8 @@ def test_a_claim_takes_the_images_of_its_own_network_alone_and_says_so(
     [verdict] = judged(config, claims[0])
     if model == "esdnet":
         assert verdict.measured == 30.0
-        assert OTHERS in verdict.reading and verdict.reason.endswith(OTHERS)
+        assert OTHERS in verdict.reading and f"{OTHERS}, one image of a set" in verdict.reason
+        assert verdict.reason.endswith("one image decides nothing yet: 3 at least")
     else:
         assert verdict.measured is None and verdict.verdict == "not testable here"
 

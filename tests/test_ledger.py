@@ -1,13 +1,14 @@
 """The papers of the catalogue are checked when they are read; mistakes are named in one line."""
 
 import shutil
+from typing import get_args
 
 import pytest
 import yaml
 from helpers import one_line
 
 from derainbench.audit.verdicts import TESTS
-from derainbench.catalog import files, ledger
+from derainbench.catalog import claim_kinds, files
 from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.ledger import Ledger
 from derainbench.catalog.papers import ablated_parts, called, paper_names
@@ -57,7 +58,7 @@ def test_the_ledger_of_the_first_paper_names_every_known_claim():
 
 
 def test_every_test_of_a_ledger_can_be_run():
-    assert set(TESTS) == set(ledger.TESTS)
+    assert set(TESTS) == set(claim_kinds.TESTS) == set(get_args(claim_kinds.TestName))
 
 
 def test_a_verdict_is_one_of_five_words():
@@ -80,6 +81,8 @@ def test_a_verdict_is_one_of_five_words():
         ),
         ({"test": "analog-macs"}, "test 'analog-macs' needs 'published'"),
         ({"speaks": ["real"]}, "x.yaml: claims.0.speaks.0: Input should be 'smoke'"),
+        ({"branch": "speed"}, "x.yaml: claims.0.branch: Input should be 'accuracy'"),
+        ({"weight": 0}, "x.yaml: claims.0.weight: Input should be greater than 0"),
         ({"tolerence": 1}, "x.yaml: claims.0.tolerence: unknown key (did you mean 'tolerance'?)"),
     ],
 )
@@ -90,6 +93,37 @@ def test_mistakes_in_a_ledger_are_named(changes, message):
 def test_ids_are_unique():
     with pytest.raises(BenchError, match="two claims have the id 'x'"):
         check(Ledger, {"claims": [CLAIM, CLAIM]}, "x.yaml")
+
+
+def test_a_claim_belongs_to_a_branch_and_weighs_one_unless_it_says_otherwise():
+    claims = [CLAIM, CLAIM | {"id": "y", "branch": "mechanism", "weight": 2}]
+    first, second = check(Ledger, {"claims": claims}, "x.yaml").claims
+    assert (first.branch, first.weight) == ("code", 1)  # of its test
+    assert (second.branch, second.weight) == ("mechanism", 2)
+    assert {test.branch for test in claim_kinds.TESTS.values()} == set(claim_kinds.BRANCHES)
+
+
+def test_shares_multiply_along_the_tree():
+    """Code weighs 3 of 4, and its two claims 1 and 2; accuracy 1 of 4; empty branches nothing."""
+    claims = [
+        CLAIM,
+        CLAIM | {"id": "y", "weight": 2},
+        CLAIM | {"id": "z", "branch": "accuracy", "weight": 7},
+    ]
+    tree = {"claims": claims, "weights": {"code": 3, "mechanism": 9}}
+    shares = check(Ledger, tree, "x.yaml").shares()
+    assert shares == pytest.approx({"x": 3 / 4 / 3, "y": 3 / 4 * 2 / 3, "z": 1 / 4})
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_the_tree_of_the_first_paper_has_four_branches_of_equal_weight():
+    own = read_audited_paper("esdnet").ledger
+    shares = own.shares()
+    assert list(own.branches()) == ["accuracy", "energy", "mechanism", "code"]
+    for claims in own.branches().values():
+        assert sum(shares[claim.id] for claim in claims) == pytest.approx(1 / 4)
+    assert shares["energy-54"] == pytest.approx(3 / 5 / 4)
+    assert shares["analog-share"] == pytest.approx(0.5 / 5 / 4)
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,9 @@ from derainbench.workflow.fingerprints import verb_modules
 HEAVY = {"torch", "torchvision", "spikingjelly", "pyiqa", "thop", "ptflops", "zeus"}
 LIGHT_VERBS = (
     *("data list", "data verify", "data card", "data leaks", "data synthesise"),
-    *("score", "scenarios", "audit", "check"),
-    *("tables", "figures", "energy-figures", "spike-figures", "paper", "report"),
+    *("score", "scenarios", "audit", "check", "archive"),
+    *("tables", "figures", "energy-figures", "spike-figures", "verdict-figures", "paper", "report"),
+    *("published template", "published add"),
 )
 SECONDS = 1.5
 ATTEMPTS = 3  # another job on the machine slows a process down

@@ -28,7 +28,7 @@ def fill(folder, text: str, *names: str) -> None:
         for name in names:
             (stage / name).parent.mkdir(exist_ok=True)
             (stage / name).write_text(text)
-        provenance.write_record(stage / names[-1])
+        provenance.write_record(stage / names[-1], inputs={"text": text})
 
 
 def test_a_second_filling_replaces_its_entries_and_leaves_others(tmp_path):

@@ -80,6 +80,22 @@ def test_every_claim_has_its_verdicts_by_word_symbol_and_colour(whole):
     ]
 
 
+def test_the_page_opens_with_a_bar_per_branch_and_what_each_missing_claim_takes(made):
+    page, folder = made("audit", "figures", "scores", "structure")
+    opening = page.split('<section id="verdicts">')[1].split('<div class="claims">')[0]
+    [paper] = read_json(folder.parent / "audit" / "coverage.json")["papers"]
+    for branch in paper["branches"]:
+        bar = opening.split(f">{branch['branch'].capitalize()}</span>")[1].split("</div>")[0]
+        assert bar.count("<a class=") == branch["claims"]
+        assert f">{branch['decided']} of {branch['claims']}</span>" in bar
+    anchors = set(re.findall(r' id="([^"]*)"', page))
+    assert set(re.findall(r'href="#(claim-[^"]*)"', opening)) <= anchors
+    assert f"{paper['decided']} of {paper['claims']} claims decided" in opening
+    takes = opening.split('<details class="takes">')[1].split("</details>")[0]
+    assert "3 seeds of the network on Rain200H (1,800 pairs), 450,000 training steps" in takes
+    assert "No configuration settles it" in takes
+
+
 def verdict(reading, word, measured, low=None, high=None):
     return {"reading": reading, "verdict": word, "measured": measured, "low": low, "high": high,
             "reason": f"because {measured}"}  # fmt: skip

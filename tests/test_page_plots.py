@@ -21,7 +21,7 @@ def test_the_plot_filters_and_keeps_published_values_apart(opened):
     page = opened()
     page.locator("#pareto").scroll_into_view_if_needed()
     page.wait_for_selector("#pareto-plot .scatterlayer")
-    traces = "() => document.getElementById('pareto-plot').data.map(t => ({name: t.name, x: t.x, y: t.y, symbol: t.marker.symbol}))"
+    traces = "() => document.getElementById('pareto-plot').data.map(t => ({name: t.name, x: t.x, y: t.y, symbol: t.marker?.symbol}))"
     first = page.evaluate(traces)
     assert sum(len(t["x"]) for t in first) == 5
     assert not [t for t in first if "published" in t["name"]]
@@ -31,8 +31,9 @@ def test_the_plot_filters_and_keeps_published_values_apart(opened):
     assert published["symbol"] == "circle-open" and set(published["y"]) == {30}
     assert published["x"] == [12811463, 165000]
     page.select_option("#pareto-x", "energy")
-    [only] = page.evaluate(traces)  # nobody published an energy
+    only, line = page.evaluate(traces)  # nobody published an energy
     assert "measured" in only["name"]
+    assert (line["name"], line["x"]) == ("frontier", only["x"])  # a single network
     found = {}
     for scenario in "abcd":
         page.select_option("#pareto-scenario", scenario)
@@ -41,6 +42,10 @@ def test_the_plot_filters_and_keeps_published_values_apart(opened):
     own = table[(table["name"] == "esdnet/seed-1234") & (table["costs"] == "horowitz-45nm-fp32")]
     plain = own[~own["reuse"] & ~own["zero_skipping"]].set_index("scenario")["mj"]
     assert found == pytest.approx(plain.to_dict(), rel=1e-12)
+    page.select_option("#pareto-costs", "horowitz-45nm-int8")
+    own = table[(table["name"] == "esdnet/seed-1234") & (table["costs"] == "horowitz-45nm-int8")]
+    plain = own[~own["reuse"] & ~own["zero_skipping"]].set_index("scenario")["mj"]
+    assert page.evaluate(traces)[0]["x"] == [pytest.approx(plain[scenario], rel=1e-12)]
     page.select_option("#pareto-y", "ssim")
     page.select_option("#pareto-protocol", "rgb")
     assert page.evaluate(traces)[0]["y"][0] < 1

@@ -12,6 +12,7 @@ from derainbench.catalog.papers import FIGURE_KINDS, TABLE_KINDS
 from derainbench.report.paper import artefacts
 from derainbench.report.tables.latex import long_latex
 from derainbench.report.tables.table import Table
+from derainbench.results.layout import layout_of
 from derainbench.results.runs import counterpart_run, run_variants
 
 PAPER = read_audited_paper("esdnet")
@@ -26,6 +27,10 @@ def made(tmp_path, monkeypatch):
 
 def tables(config) -> dict[str, Table]:
     return {table.name: table for table in artefacts.tables(config, PAPER)}
+
+
+def tables_shown(config, name: str) -> list[dict[str, str]]:
+    return tables(config)[name].view.to_dict("records")
 
 
 def rows(table: Table, **keys) -> pd.DataFrame:
@@ -135,9 +140,36 @@ def test_costs_by_hand(made):
     assert full["difference_parameters"] == 12811463 - 165000
     assert run["reproduced_energy_mj_b"] == pytest.approx(5.5)
     assert (run["published_saving"], run["reproduced_saving_b"]) == (0.54, pytest.approx(-0.25))
-    assert run["difference_saving_b"] == pytest.approx(-0.79)
+    assert (run["psnr"], run["psnr_counterpart"]) == (pytest.approx(28.1), 29)
+    assert pd.isna(run["difference_saving_b"])  # 0.9 dB apart: compared with nothing
+    shown = next(
+        row for row in tables_shown(config, "table-3") if "28.10 against 29.00" in str(row)
+    )
+    assert any(str(cell).startswith("(none, -25 %") for cell in shown.values())
+    assert "not of equal quality" in shown["Empty because"]
     assert (run["reproduced_gsops"], run["reproduced_firing_rate"]) == (0.4, 0.2)
     assert rows(table, method="PReNet")["full_size_energy_mj_a"].iloc[0] == 70
+
+
+def test_the_measured_saving_is_held_against_the_published_one_at_equal_quality_alone(made):
+    config = made()
+    scenario_files()
+    for seed in (1, 2):
+        file = layout_of(config).per_image("counterpart", f"seed-{seed}", "Rain200H")
+        scores = pd.read_csv(file)
+        scores["psnr"] -= 0.5  # 28.5 dB, 0.4 above the network's
+        scores.to_csv(file, index=False)
+    _, run = (row for _, row in rows(tables(config)["table-3"], method="ESDNet").iterrows())
+    assert run["psnr_counterpart"] == pytest.approx(28.5)
+    assert run["difference_saving_b"] == pytest.approx(-0.79)
+    file = layout_of(config).per_image("counterpart", "seed-2", "Rain200H")
+    file.unlink()
+    [reason] = [
+        row["Empty because"]
+        for row in tables_shown(config, "table-3")
+        if "no scores of counterpart" in row["Empty because"]
+    ]
+    assert "saving: no scores of counterpart/seed-1 on Rain200H" in reason
 
 
 def test_what_is_missing_is_named_and_the_rest_is_written(made, tmp_path):

@@ -283,12 +283,14 @@ def test_published_values_are_met_over_images_or_seeds(write):
     assert (official.basis, official.n, official.images) == ("images", IMAGES, IMAGES)
     assert (official.published_psnr, official.difference) == (37.48, pytest.approx(0))
     assert official.verdict == "undecided"  # the images scatter by far more than the margin
-    assert (one.basis, one.n, one.verdict) == ("seeds", 1, "one seed only: no test")
+    assert (one.basis, one.n, one.verdict) == ("seeds and images", 1, "undecided")
+    assert "one seed: the scatter is not known; 3 seeds at least" in one.reason
+    assert "the whole published test set of 100 would" in official.reason
     assert one.margin_db == MARGIN_DB
 
 
 @pytest.mark.parametrize(
-    ("psnr", "verdict"), [(37.48, "equivalent"), (37.4, "equivalent"), (37.6, "different")]
+    ("psnr", "verdict"), [(37.48, "reproduced"), (37.4, "reproduced"), (37.6, "deviates")]
 )
 def test_a_complete_test_set_leaves_nothing_to_chance(write, psnr, verdict):
     config = write(made(official=psnr, one=30, images=100))
@@ -297,16 +299,20 @@ def test_a_complete_test_set_leaves_nothing_to_chance(write, psnr, verdict):
     assert row.difference == pytest.approx(psnr - 37.48) and math.isnan(row.p)
 
 
-@pytest.mark.parametrize(("mean", "verdict"), [(37.48, "equivalent"), (37.9, "different")])
-def test_seeds_are_held_against_published_values(write, mean, verdict):
+@pytest.mark.parametrize(
+    ("mean", "images", "verdict"),
+    [(37.48, 100, "reproduced"), (37.9, 100, "deviates"), (37.48, IMAGES, "undecided")],
+)
+def test_seeds_are_held_against_published_values(write, mean, images, verdict):
     runs = CONFIG["runs"] | {"ours": CONFIG["runs"]["ours"] | {"title": "PReNet_r"}}
-    psnr = made(30, 30)
+    psnr = made(30, 30, images)
     for i, off in ((1, -0.01), (2, 0.0), (3, 0.01)):  # PReNet_r was published with 37.10
         psnr["ours", f"seed-{i}"] += mean - 0.38 + off - 30 - i / 100
     row = (
         tables.equivalence(write(psnr, CONFIG | {"runs": runs})).frame.set_index("run").loc["ours"]
     )
-    assert (row.basis, row.n, row.images) == ("seeds", 3, IMAGES)
+    basis = "seeds" if images == 100 else "seeds and images"  # of a part, other images count too
+    assert (row.basis, row.n, row.images) == (basis, 3, images)
     assert row.difference == pytest.approx(mean - 37.48, abs=1e-6)
     assert row.verdict == verdict
 
@@ -318,17 +324,18 @@ def test_scores_of_the_ledger_are_held_against_the_papers_network_under_every_pr
         "small": {"model": "esdnet", "kwargs": {"dim": 16}, "test": ["Rain200H"],
                   "train": {"dataset": "Rain200H", "seeds": [1]}},
     }  # fmt: skip
-    level = base(IMAGES) - base(IMAGES).mean()
+    level = base(200) - base(200).mean()
     psnr = {("full", f"seed-{i}"): level + 30 + (i - 2) / 100 for i in (1, 2, 3)}
     psnr["small", "seed-1"] = level + 30
-    values = CONFIG | {"datasets": {"Rain200H": {"kind": "folder"}}, "runs": runs}
+    folder = {"kind": "folder", "catalogue": "Rain200H"}
+    values = CONFIG | {"datasets": {"Rain200H": folder}, "runs": runs}
     values["figures"] = {"dataset": "Rain200H"}
     found = tables.equivalence(write(psnr, values)).frame
     assert set(found["run"]) == {"full"} and set(found["margin_db"]) == {0.5}
     main = found[found["published_psnr"] == 30].set_index("protocol")
     assert sorted(main.index) == sorted(PROTOCOL_NAMES) and set(main["n"]) == {3}
     far = {
-        p: "undecided" if abs(d) == 0.5 else "different" if d < -1 else "equivalent"
+        p: "undecided" if abs(d) == 0.5 else "deviates" if d < -1 else "reproduced"
         for p, d in ADDED.items()
     }
     assert main["verdict"].to_dict() == far
@@ -357,7 +364,7 @@ def test_the_tables_of_a_result_folder(write, tmp_path):
     seeds = found["seeds"].view
     assert seeds["Seeds"].tolist() == ["3", "1"] * 2
     assert seeds["Deviation"].tolist()[:2] == ["0.01", ""]
-    assert found["equivalence"].view["Over"].tolist() == ["40 images", "1 seed"]
+    assert found["equivalence"].view["Over"].tolist() == ["40 images", "1 seed and 40 images"]
     selection = found["selection"].frame.iloc[0]
     assert (selection.selected_epoch, selection.selected_test_psnr) == (1, 21.0)
     assert (selection.best_test_epoch, selection.leak_psnr, selection.variant) == (

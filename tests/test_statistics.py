@@ -13,8 +13,8 @@ from derainbench.statistics.bootstrap import (
     ratio_interval,
 )
 from derainbench.statistics.effects import effect, spread
-from derainbench.statistics.equivalence import equivalence
-from derainbench.statistics.significance import holm, seeds_p, wilcoxon
+from derainbench.statistics.equivalence import equivalence, values_to_decide
+from derainbench.statistics.significance import holm, seeds_difference, seeds_p, wilcoxon
 
 
 def test_intervals_cover_the_true_mean_about_as_often_as_they_say():
@@ -170,36 +170,67 @@ def test_equivalence_by_hand():
     assert found.difference == pytest.approx(0.02)
     assert found.p == pytest.approx(stats.t.sf(8, 3))
     assert (found.low, found.high) == pytest.approx((0.02 - 0.023534, 0.02 + 0.023534), abs=1e-6)
-    assert found.verdict == "equivalent"
+    assert found.inside and not found.outside
 
 
-def test_verdicts_of_equivalence():
+def lies(values, published) -> str:
+    found = equivalence(values, published, 0.1)
+    return "inside" if found.inside else "outside" if found.outside else "neither"
+
+
+def test_a_mean_lies_inside_the_margin_outside_or_neither():
     values = [30.0, 30.02, 29.98]
-    assert equivalence(values, 30.0, 0.1).verdict == "equivalent"
-    assert equivalence(values, 30.5, 0.1).verdict == "different"
-    assert equivalence(values, 29.5, 0.1).verdict == "different"
-    assert equivalence([29.0, 31.0, 30.0], 30.0, 0.1).verdict == "undecided"
-    assert equivalence(values, 30.1, 0.1).verdict == "undecided"
+    assert lies(values, 30.0) == "inside"
+    assert lies(values, 30.5) == lies(values, 29.5) == "outside"
+    assert lies([29.0, 31.0, 30.0], 30.0) == lies(values, 30.1) == "neither"
 
 
 def test_one_value_is_no_test():
     found = equivalence([30.0], 30.0, 0.1)
-    assert found.verdict == "one seed only: no test"
     assert found.difference == 0 and math.isnan(found.p)
-    assert equivalence([30.0], 30.0, 0.1, unit="image").verdict == "one image only: no test"
+    assert not found.inside and not found.outside
 
 
 def test_values_that_do_not_scatter_are_compared_as_they_are():
-    assert equivalence([30.0, 30.0], 30.05, 0.1).verdict == "equivalent"
-    assert equivalence([30.0, 30.0], 30.2, 0.1).verdict == "different"
+    assert lies([30.0, 30.0], 30.05) == "inside"
+    assert lies([30.0, 30.0], 30.2) == "outside"
 
 
 def test_equivalence_errs_as_seldom_as_it_promises():
-    """At the margin itself one in twenty is called equivalent."""
+    """At the margin itself one in twenty is found inside."""
     rng = np.random.default_rng(9)
     samples = rng.normal(0.1, 0.03, (2000, 5))
-    found = sum(equivalence(x, 0.0, 0.1).verdict == "equivalent" for x in samples)
+    found = sum(equivalence(x, 0.0, 0.1).inside for x in samples)
     assert 0.03 <= found / 2000 <= 0.07
+
+
+@pytest.mark.parametrize(
+    ("sd", "gap", "groups", "needed"),
+    [
+        # Quantiles of t at 0.95: 2.920 (2), 2.353 (3), 2.132 (4), 2.015 (5), 1.782 (12).
+        (0.1, 0.17, 1, 3),  # 2.920 * 0.1 / sqrt(3) = 0.1686
+        (0.1, 0.168, 1, 4),  # 2.353 * 0.1 / sqrt(4) = 0.1177
+        (1.0, 0.5, 1, 13),  # 1.782 / sqrt(13) = 0.4943; with 12: 1.796 / sqrt(12) = 0.5184
+        (1.0, 1.75, 2, 3),  # of each: 2.132 * sqrt(2 / 3) = 1.7407
+        (1.0, 1.74, 2, 4),
+        (0.0, 0.1, 1, 3),
+        (1.0, 0.0, 1, None),  # at the limit itself
+        (1.0, 0.01, 1, None),  # (1.645 / 0.01)^2 = 27,060
+        (math.nan, 0.5, 1, None),
+    ],
+)
+def test_the_number_of_values_that_would_decide(sd, gap, groups, needed):
+    assert values_to_decide(sd, gap, least=3, groups=groups) == needed
+
+
+def test_the_difference_of_two_networks_seeds_by_hand():
+    found = seeds_difference([32, 33, 34], [31, math.inf])
+    assert (found.first, found.second, found.freedom) == (3, 1, 2)
+    assert (found.difference, found.sd) == (2, 1)
+    low, high = found.interval(0.9)  # t(0.95, 2) = 2.919986
+    assert (low, high) == pytest.approx((2 - 3.371709, 2 + 3.371709), abs=1e-5)
+    assert math.isnan(seeds_difference([1], [2]).interval(0.9)[0])
+    assert math.isnan(seeds_difference([], [2]).difference)
 
 
 def test_seeds_are_told_from_networks_by_students_test():

@@ -11,7 +11,7 @@ from second_paper import add_paper, add_results
 
 from derainbench.audit import verdicts
 from derainbench.catalog.audited_papers import read_audited_paper
-from derainbench.report.figures import energy_figures, spike_figures
+from derainbench.report.figures import energy_figures, spike_figures, verdict_figures
 from derainbench.report.figures.break_even import break_even_figure
 from derainbench.report.figures.style import style
 from derainbench.report.page import energy_explorer
@@ -75,8 +75,11 @@ def test_each_paper_is_plotted_against_its_own_claim_counterpart_and_baselines(b
 
 def test_the_promised_figures_are_those_of_the_page(both):
     papers_of_config = [read_audited_paper(name) for name in both.paper_names]
-    shown = [*energy_figures.break_even_figures(both), *energy_figures.run_figures(both)]
+    shown = [energy_figures.quality_energy_page_figure(both)]
+    shown += [*energy_figures.break_even_figures(both), *energy_figures.run_figures(both)]
     assert [f.name for f in shown] == expected.energy_figures(both, papers_of_config)
+    shown = list(verdict_figures.page_figures(both))
+    assert [f.name for f in shown] == expected.verdict_figures(papers_of_config)
     shown = list(spike_figures.run_figures(both))
     assert {f.name for f in shown} == set(expected.spike_figures(both))
     titles = {f.name: f.title for f in shown}
@@ -136,4 +139,5 @@ def test_the_promised_tables_are_those_that_are_made():
 def test_a_configuration_may_name_its_papers(both):
     alone = both.model_copy(update={"papers": ["otter"]})
     assert set(papers(alone).frame["paper"]) == {"otter"}
-    assert [f.name for f in energy_figures.break_even_figures(alone)] == ["break-even-otter"]
+    shown = ["break-even-otter", "cache-sensitivity-otter"]
+    assert [f.name for f in energy_figures.break_even_figures(alone)] == shown

@@ -65,7 +65,7 @@ def test_scenarios_that_price_membrane_updates_stay_empty(account):
     assert made[0].steps is None
     table = energies(made)
     assert set(table.loc[table["name"] == "toy", "scenario"]) == {"a", "b"}
-    assert set(table.loc[table["name"] == "prn_r", "scenario"]) == {"a", "b", "c", "d"}
+    assert set(table.loc[table["name"] == "prn_r", "scenario"]) == set("abcdef")
     assert set(savings(made)["scenario"]) == {"a", "b"}
 
 
@@ -88,9 +88,9 @@ def test_neurons_that_the_card_does_not_announce_are_said(account):
 def test_layers_on_sums_of_spikes_are_named(account, tmp_path):
     facts = account(toys.SummedSpikes, spiking=True, measured=True)
     [sentence] = facts["not_seen"]
-    assert sentence.startswith("the input of last is whole numbers other than 0 and 1")
+    assert sentence.startswith("the input of last is graded spikes, of more levels than 0 and 1")
     layers = pd.read_csv(tmp_path / "out" / "layers.csv").set_index("layer")
-    assert layers.loc["last", "input"] == "integer"
+    assert layers.loc["last", "input"] == "graded"
     assert facts["mean"]["macs_analog"] == layers["macs"].sum()  # as values, and said so
 
 
@@ -98,7 +98,7 @@ def test_many_layers_are_counted():
     layers = pd.DataFrame({"layer": list("abcde"), "input": "integer", "role": "layer"})
     others = pd.DataFrame({"category": ["membrane"]})
     [sentence] = not_seen(layers, others, spiking=True)
-    assert sentence.startswith("the input of a, b, c and 2 more is whole numbers")
+    assert sentence.startswith("the input of a, b, c and 2 more is whole numbers, too many")
     assert not_seen(layers, others.iloc[:0], spiking=False) == []  # an ordinary network's
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from helpers import read_json
-from judging import SCALES, SMALL, TRAIN, Results, at, judged, only
+from judging import FULL, SCALES, SMALL, TRAIN, Results, at, judged, only
 
 from derainbench.audit.verdicts import judge, write
 from derainbench.catalog.audited_papers import read_audited_paper
@@ -45,23 +45,48 @@ def test_another_number_of_parameters_contradicts_and_its_origin_is_named(result
 
 
 @pytest.mark.parametrize(
-    ("overall", "lower", "verdict"),
+    ("differences", "lower", "verdict"),
     [
-        ("higher", 0, Outcome.REPRODUCED),
-        ("higher", 3, Outcome.DEVIATES),
-        ("lower", 3, Outcome.CONTRADICTED),
-        ("undecided", 0, Outcome.UNDECIDED),
+        # t(0.95, 2) = 2.920 and a deviation of 0.01: half-width 0.0169.
+        ((0.09, 0.1, 0.11), (0, 0, 0), Outcome.REPRODUCED),
+        ((0.09, 0.1, 0.11), (3, 1, 2), Outcome.DEVIATES),  # lower at some depth, whatever the seed
+        ((0.09, 0.1, 0.11), (3, 0, 2), Outcome.UNDECIDED),
+        ((-0.09, -0.1, -0.11), (3, 3, 3), Outcome.CONTRADICTED),
+        ((0.0, 0.01, 0.02), (0, 0, 0), Outcome.UNDECIDED),
+        ((0.1, 0.1), (0, 0), Outcome.UNDECIDED),
+        ((0.1,), (0,), Outcome.UNDECIDED),
     ],
 )
 @SCALES
-def test_rain_spikes_hold_everywhere_partly_or_not(results, scale, overall, lower, verdict):
-    whole = {"verdict": overall, "firing_rate": 0.2, "firing_rate_other": 0.1, "difference": 0.1, "low": 0.05,
-             "high": 0.15}  # fmt: skip
+def test_rain_spikes_hold_everywhere_partly_or_not(results, scale, differences, lower, verdict):
+    for seed, (difference, depths) in enumerate(zip(differences, lower, strict=True)):
+        results.write(f"spikes/own/seed-{seed}/spikes.json", rain(difference, depths))
+    seeds = TRAIN | {"seeds": list(range(len(lower)))}
+    kwargs = scale.get("kwargs", SMALL)
+    own = {"model": "esdnet", "kwargs": kwargs, "train": seeds, "test": ["rain"]}
+    found = only(judged(results.config(**scale, own=own), "rain-spikes"))
+    assert (found.verdict, found.reading) == (at(scale, verdict), "own on rain")
+    assert found.measured == pytest.approx(sum(differences) / len(differences))
+    assert found.scaled_down is (scale != FULL)
+    assert found.evidence[0] == "spikes/own/seed-0/spikes.json"
+    assert len(found.evidence) == 2 * len(lower)
+
+
+def rain(difference: float, lower: int) -> dict:
+    whole = {"verdict": "higher", "firing_rate": 0.2, "firing_rate_other": 0.2 - difference,
+             "difference": difference, "low": difference - 0.05, "high": difference + 0.05,
+             "images": 60}  # fmt: skip
     depths = {"number": 19, "higher": 8, "lower": lower, "undecided": 11 - lower}
-    content = {"comparisons": {"counterpart": {"by_neuron": whole, "depths": depths}}}
-    results.write("spikes/own/seed-1/spikes.json", content)
-    found = only(judged(results.config(**scale), "rain-spikes"))
-    assert (found.verdict, found.low, found.high) == (at(scale, verdict), 0.05, 0.15)
+    return {"comparisons": {"counterpart": {"by_neuron": whole, "depths": depths}}}
+
+
+def test_official_weights_fire_more_at_rain_by_the_interval_over_images(results):
+    official = {"model": "esdnet", "weights": "w.safetensors", "test": ["rain"]}
+    for difference, word in ((0.1, Outcome.REPRODUCED), (0.04, Outcome.UNDECIDED)):
+        results.write("spikes/own/official/spikes.json", rain(difference, 0))
+        found = only(judged(results.config("paper", own=official), "rain-spikes"))
+        assert (found.verdict, found.low) == (word, pytest.approx(difference - 0.05))
+        assert "over 60 images" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,9 @@ def test_everything_is_made_and_marked_as_smoke(checkout):
     )
     assert record["seed"] == 1234
     assert record["packages"]["torch"]
+    records = sorted(results.rglob("*.provenance.json"))
+    assert len(records) > 40
+    assert [r.relative_to(results).as_posix() for r in records if not read_json(r)["inputs"]] == []
 
 
 @pytest.mark.slow

@@ -31,6 +31,9 @@ class Verdict:
         reading: scenario, baseline or data set, where the verdict depends on it.
         measured: the value found, in the claim's unit; None if there is none.
         low, high: its 95 % interval.
+        more_seeds: further seeds that would decide an undecided one; None where that is not what
+            is missing, or not known.
+        scaled_down: whether it is of a smaller network, or a shorter training, than the paper's.
         evidence: files behind it, relative to the results folder.
     """
 
@@ -41,6 +44,8 @@ class Verdict:
     measured: float | None = None
     low: float | None = None
     high: float | None = None
+    more_seeds: int | None = None
+    scaled_down: bool = False
     evidence: tuple[str, ...] = ()
 
 
@@ -71,6 +76,16 @@ class Case:
         if self.claim.dataset is None:
             raise Missing("the claim names no data set")
         return self.claim.dataset
+
+    def named_network(self) -> str:
+        """The model that a claim holds the paper's network against.
+
+        Raises:
+            Missing: if the claim names none.
+        """
+        if self.claim.against is None:
+            raise Missing("the claim names no network")
+        return self.claim.against
 
     def gradients(self) -> tuple[GradientReach, str]:
         """How far a gradient gets in the paper's network, and the file that says so.
@@ -103,6 +118,8 @@ class Case:
         measured: float | None = None,
         low: float | None = None,
         high: float | None = None,
+        more_seeds: int | None = None,
+        scaled_down: bool = False,
         evidence: tuple[str, ...] = (),
     ) -> Verdict:
         """A verdict on the claim; numbers that are not known become None."""
@@ -114,6 +131,8 @@ class Case:
             measured=_known(measured),
             low=_known(low),
             high=_known(high),
+            more_seeds=more_seeds,
+            scaled_down=scaled_down,
             evidence=evidence,
         )
 

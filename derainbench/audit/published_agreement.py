@@ -1,4 +1,4 @@
-"""Whether reproduced mean scores agree with the published ones, to within a margin."""
+"""The verdict on every published mean score of a method that was scored here, to within a margin."""
 
 from __future__ import annotations
 
@@ -11,22 +11,29 @@ import pandas as pd
 
 from derainbench.audit.case import as_published
 from derainbench.audit.method_comparisons import means_per_seed, score_cells
+from derainbench.audit.score_samples import score_samples
+from derainbench.audit.standing import runs_standing_for
+from derainbench.audit.verdict_rule import Ruling, on_number
 from derainbench.catalog import ledger, published
-from derainbench.catalog.audited_papers import read_audited_paper
-from derainbench.catalog.dataset_entries import dataset_entry
+from derainbench.catalog.audited_papers import AuditedPaper
+from derainbench.catalog.cells.claims import claim_of, read_judged_paper
+from derainbench.catalog.cells.metrics import UNSTATED
+from derainbench.catalog.papers import called
+from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
 from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.results.runs import run_variants
 from derainbench.statistics.effects import spread
-from derainbench.statistics.equivalence import DIFFERENT, EQUIVALENT, equivalence
+from derainbench.statistics.equivalence import equivalence
 
 # Two PSNRs closer than this count as equal. Methods that follow each other at the top of the
 # published tables lie about this far apart (Rain200H: 32.00, 32.10, 32.17 dB), so a wider margin
 # would call them equal; a much narrower one would ask for more than a protocol that is not fully
 # described can promise (rounding Y to 8 bits costs PReNet's family 0.05 to 0.07 dB on Rain100L).
 MARGIN_DB = 0.1
+NO_SCORE = Ruling(Outcome.UNDECIDED, "every image was restored perfectly: no mean")
 
 
 @dataclass(frozen=True)
@@ -52,21 +59,21 @@ class PublishedScore:
 def against_published(scores: pd.DataFrame, config: Config) -> pd.DataFrame:
     """Mean PSNR of every method against what was published of it, to within a margin.
 
-    The test is over what there is to generalise from: ``basis`` says
-
-    - ``seeds``: a run trained here, one mean per seed;
-    - ``images``: official weights, or images of others, on a part of the published test set, one
-      score per image (as if drawn from an endless supply, so the interval is rather too wide);
-    - ``all images``: the same on as many images as the whole test set has: nothing is
-      left to chance, so nothing is tested and the difference alone decides.
+    The verdict is that of :mod:`derainbench.audit.verdict_rule`. ``basis`` says what it generalises
+    from: ``seeds`` of a run that was trained here; ``images`` where a part of the published test
+    set was scored (as if drawn from an endless supply, so the interval is rather too wide); both;
+    or ``all images``: official weights, or images of others, on the whole set, where nothing is
+    left to chance and the difference alone decides.
 
     Scores of the ledgers are held against the paper's network after its training alone, under every
     protocol, because their sources state none, and to within their own tolerance.
 
     Returns:
         One row per published PSNR whose method, data set and protocol were scored here: basis,
-        images, published and mean PSNR, the columns of
-        :class:`~derainbench.statistics.equivalence.Equivalence`, and where the number is from.
+        images, published and mean PSNR; ``n`` seeds, or images where nothing was trained, with
+        ``difference``, ``low``, ``high`` and ``p`` of
+        :class:`~derainbench.statistics.equivalence.Equivalence`; ``verdict`` and its ``reason``;
+        and where the number is from.
     """
     cells = {(config.catalogue_name(d) or d, p): cell for d, p, cell in score_cells(scores)}
     rows = []
@@ -84,14 +91,14 @@ def against_published(scores: pd.DataFrame, config: Config) -> pd.DataFrame:
                     "weights": of_run["weights"].iloc[0],
                     "protocol": known.protocol,
                     "published_psnr": known.psnr,
-                    **_agreement(of_run, known, _complete(config, dataset)),
+                    **_agreement(config, dataset, of_run, known),
                     "margin_db": known.margin,
                     "kind": known.kind,
                     "source": known.source,
                 }
             )
     columns = ["dataset", "run", "method", "weights", "protocol", "published_psnr", "basis"]
-    columns += ["images", "psnr", "n", "difference", "low", "high", "p", "verdict"]
+    columns += ["images", "psnr", "n", "difference", "low", "high", "p", "verdict", "reason"]
     columns += ["margin_db", "kind", "source"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -102,7 +109,8 @@ def _published(config: Config) -> Iterator[PublishedScore]:
         names = (row["method"],)
         facts = {c: row[c] for c in ("dataset", "protocol", "psnr", "kind", "source")}
         yield PublishedScore(**facts, margin=MARGIN_DB, column="title", names=names)
-    for paper in map(read_audited_paper, config.paper_names):
+    for paper in map(read_judged_paper, config.paper_names):
+        yield from _printed(config, paper)
         full_size = {
             entry.run
             for entry in run_variants(config)
@@ -124,24 +132,45 @@ def _published(config: Config) -> Iterator[PublishedScore]:
                 )
 
 
-def _agreement(of_run: pd.DataFrame, known: PublishedScore, complete: int | None) -> dict[str, Any]:
-    """Basis, images, mean PSNR and the test's outcome, of one run's scores on one set."""
-    images = of_run["image"].nunique()
-    basis, values = "seeds", means_per_seed(of_run, "psnr").tolist()
-    if not values:
-        basis = "all images" if images == complete else "images"
-        values = finite(of_run)["psnr"].tolist()
-    unit = basis.split()[-1].removesuffix("s")
-    tested = asdict(equivalence(values, known.psnr, known.margin, unit=unit))
-    if basis == "all images" and tested["n"]:
-        close = abs(tested["difference"]) <= known.margin
-        none = dict.fromkeys(("low", "high", "p"), np.nan)
-        tested |= none | {"verdict": EQUIVALENT if close else DIFFERENT}
-    return {"basis": basis, "images": images, "psnr": spread(values).mean, **tested}
+def _printed(config: Config, paper: AuditedPaper) -> Iterator[PublishedScore]:
+    """The PSNRs that were transcribed from a paper's tables, ablations apart."""
+    for cell in paper.transcribed:
+        ablation = paper.artefacts[cell.table].kind == "ablation"
+        if cell.metric != "psnr" or (ablation and cell.method != paper.method):
+            continue
+        claim = claim_of(cell)
+        runs = tuple({entry.run for entry in runs_standing_for(config, paper, cell)})
+        unstated = cell.protocol == UNSTATED
+        for protocol in PROTOCOL_NAMES if unstated else (claim.protocol,):
+            yield PublishedScore(
+                dataset=cell.dataset,
+                protocol=protocol,
+                psnr=claim.number,
+                margin=claim.tolerance,
+                kind="protocol not stated; " * unstated + ledger.KINDS[claim.kind],
+                source=f"{called(cell.table)}: {cell.source}",
+                column="run",
+                names=runs,
+            )
 
 
-def _complete(config: Config, dataset: str) -> int | None:
-    """Number of images of the whole test set, if the catalogue knows."""
-    known = config.catalogue_name(dataset)
-    split = dataset_entry(known).splits.get("test") if known else None
-    return split.images if split else None
+def _agreement(
+    config: Config, dataset: str, of_run: pd.DataFrame, known: PublishedScore
+) -> dict[str, Any]:
+    """Basis, images, mean PSNR, the tests' outcome and the verdict, of one run on one set."""
+    samples = score_samples(config, dataset, of_run)
+    seeds = means_per_seed(of_run, "psnr").tolist()
+    values = seeds or finite(of_run)["psnr"].tolist()
+    mean = spread(values).mean
+    tested = asdict(equivalence(values, known.psnr, known.margin))
+    if not samples:  # of all images, by weights that are given: nothing was drawn
+        tested |= dict.fromkeys(("low", "high", "p"), np.nan)
+    ruling = on_number(samples, known.psnr, known.margin, value=mean) if tested["n"] else NO_SCORE
+    return {
+        "basis": " and ".join(f"{sample.unit}s" for sample in samples) or "all images",
+        "images": of_run["image"].nunique(),
+        "psnr": mean,
+        **{name: tested[name] for name in ("n", "difference", "low", "high", "p")},
+        "verdict": str(ruling.outcome),
+        "reason": ruling.reason,
+    }

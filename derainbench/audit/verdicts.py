@@ -13,9 +13,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from derainbench.audit import coverage
 from derainbench.audit.case import Case, Missing, Verdict
-from derainbench.audit.claim_tests import score_gaps, scores, training
+from derainbench.audit.claim_tests import (
+    against,
+    printed,
+    printed_costs,
+    score_gaps,
+    scores,
+    training,
+)
 from derainbench.audit.claim_tests.energy import energy_saving
+from derainbench.audit.claim_tests.outperforming import outperforms
 from derainbench.audit.claim_tests.structure import (
     analog_macs,
     analog_ratio,
@@ -23,13 +32,21 @@ from derainbench.audit.claim_tests.structure import (
     parameters,
     schedule,
 )
-from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
-from derainbench.catalog.ledger import KINDS, PUBLISHED, TRAINED, TestName
+from derainbench.catalog.audited_papers import AuditedPaper
+from derainbench.catalog.cells.claims import read_judged_paper
+from derainbench.catalog.claim_kinds import TestName, is_trained
+from derainbench.catalog.ledger import KINDS, PUBLISHED
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
 from derainbench.foundation.files import write_json, write_text
 from derainbench.foundation.outputs import staged_folder
+
+
+def untested(case: Case) -> Iterator[Verdict]:
+    """A claim that is in the ledger for completeness: its reason says why nothing tests it."""
+    yield case.verdict(Outcome.NOT_TESTABLE, case.claim.reason or "")
+
 
 Test = Callable[[Case], Iterator[Verdict]]
 TESTS: dict[TestName, Test] = {
@@ -46,6 +63,16 @@ TESTS: dict[TestName, Test] = {
     "direct-training": training.direct_training,
     "rain-spikes": training.rain_spikes,
     "selection-leak": training.selection_leak,
+    "printed-score": printed.printed_score,
+    "no-reference": printed.no_reference,
+    "printed-parameters": printed_costs.printed_parameters,
+    "printed-operations": printed_costs.printed_operations,
+    "printed-energy": printed_costs.printed_energy,
+    "energy-against": against.energy_against,
+    "parameters-against": against.parameters_against,
+    "macs-against": against.macs_against,
+    "outperforms": outperforms,
+    "untested": untested,
 }
 
 
@@ -85,14 +112,17 @@ def table(paper: AuditedPaper, verdicts: list[Verdict]) -> pd.DataFrame:
                 "wording": claim.wording,
                 "source": claim.source,
                 "kind": claim.kind,
+                "branch": claim.branch,
                 "published": claim.published if claim.kind in PUBLISHED else None,
                 "unit": claim.unit,
-                "trained": claim.test in TRAINED,
+                "trained": is_trained(claim.test),
                 "reading": verdict.reading,
                 "verdict": verdict.verdict,
                 "measured": verdict.measured,
                 "low": verdict.low,
                 "high": verdict.high,
+                "more_seeds": verdict.more_seeds,
+                "scaled_down": verdict.scaled_down,
                 "reason": verdict.reason,
                 "evidence": " ".join(verdict.evidence),
             }
@@ -101,20 +131,24 @@ def table(paper: AuditedPaper, verdicts: list[Verdict]) -> pd.DataFrame:
 
 
 def write(config: Config, out: Path, names: list[str] | None = None) -> pd.DataFrame:
-    """Writes ``claims.json`` and ``claims.csv``, all or nothing; gives the latter.
+    """Writes ``claims.json``, ``claims.csv`` and ``coverage.json``, all or nothing.
 
     Args:
         config: whose results are judged.
         out: folder.
         names: of the papers; default: those of the configuration.
 
+    Returns:
+        The content of ``claims.csv``.
+
     Raises:
         BenchError: for an unknown paper or a mistake in a ledger.
     """
-    tables, content = [], []
-    for paper in map(read_audited_paper, names or config.paper_names):
+    tables, content, covered = [], [], []
+    for paper in map(read_judged_paper, names or config.paper_names):
         verdicts = judge(config, paper)
         tables.append(table(paper, verdicts))
+        covered.append(coverage.document(paper, verdicts, config.label))
         content.append(
             {
                 "paper": paper.name,
@@ -132,9 +166,12 @@ def write(config: Config, out: Path, names: list[str] | None = None) -> pd.DataF
     judged = pd.concat(tables, ignore_index=True)
     with staged_folder(out) as stage:
         write_text(stage / "claims.csv", judged.to_csv(index=False, float_format="%.9g"))
-        write_json(
+        about = {"configuration": config.name, "label": config.label}
+        write_json(stage / "claims.json", about | {"papers": content})
+        write_json(stage / "coverage.json", about | {"papers": covered})
+        provenance.write_record(
             stage / "claims.json",
-            {"configuration": config.name, "label": config.label, "papers": content},
+            stage / "coverage.json",
+            settings={"configuration": config.name},
         )
-        provenance.write_record(stage / "claims.json", settings={"configuration": config.name})
     return judged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
+from derainbench.catalog.cells.format import PrintedCell
 from derainbench.catalog.files import read_yaml
 from derainbench.catalog.ledger import Claim, Ledger
 from derainbench.catalog.papers import Cell, Paper, described
@@ -18,9 +19,12 @@ class AuditedPaper(Paper):
 
     Attributes:
         ledger: its claims, and findings about its code.
+        transcribed: the cells of its tables that somebody read off them;
+            :func:`derainbench.catalog.cells.claims.read_judged_paper` gives them, each a claim too.
     """
 
     ledger: Ledger
+    transcribed: tuple[PrintedCell, ...] = ()
 
     @model_validator(mode="after")
     def _claims_agree(self) -> AuditedPaper:

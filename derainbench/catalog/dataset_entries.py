@@ -6,14 +6,15 @@ One file per set in ``catalog/datasets/``; adding a set is adding a file.
 from __future__ import annotations
 
 import csv
-from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from derainbench.catalog.files import CATALOG, matching, read_yaml
 from derainbench.catalog.mirrors import Mirror
+from derainbench.foundation.documents import document_text
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.reads import cache
 from derainbench.foundation.settings import Strict, check
 from derainbench.foundation.suggestions import did_you_mean
 from derainbench.metrics.protocols import ProtocolName
@@ -134,7 +135,7 @@ def _plain(name: str) -> str:
 @cache
 def known_digests(file: str) -> dict[tuple[str, str], str]:
     """(part, file stem) -> SHA-256 of the decoded RGB pixels; part is "input" or "target"."""
-    text = (CATALOG / "digests" / file).read_text("utf-8")
+    text = document_text(CATALOG / "digests" / file)
     return {
         (row["part"], row["file"].rsplit(".", 1)[0]): row["sha256_rgb_pixels"]
         for row in csv.DictReader(text.splitlines())

@@ -6,12 +6,12 @@ change of such a file reruns follows from that constant and from who imports the
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from derainbench.foundation.documents import Unreadable, document_text, parse_yaml
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.reads import cache
 
 CATALOG = Path(__file__).resolve().parent
 

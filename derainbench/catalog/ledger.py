@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from derainbench.catalog.cells.format import PrintedCell
+from derainbench.catalog.claim_kinds import BRANCHES, TESTS, Branch, TestName
 from derainbench.foundation.settings import Strict
 from derainbench.metrics.protocols import DEFAULT_PROTOCOL
 
@@ -24,54 +26,6 @@ KINDS: dict[Kind, str] = {
 }
 # Kinds of claims whose number somebody published; others are found by looking.
 PUBLISHED = ("abstract", "paper", "user")
-TestName = Literal[
-    "parameters",
-    "energy-saving",
-    "comparable",
-    "score",
-    "score-gap",
-    "direct-training",
-    "rain-spikes",
-    "ablation",
-    "analog-macs",
-    "analog-ratio",
-    "schedule",
-    "selection-leak",
-    "library",
-    "energy-against",
-    "parameters-against",
-    "macs-against",
-    "outperforms",
-    "untested",
-]
-TESTS: tuple[TestName, ...] = get_args(TestName)
-# Those of which a published number is compared with one that is found.
-NUMBERED = (
-    *("score", "score-gap", "parameters", "energy-saving", "analog-macs", "analog-ratio"),
-    *("energy-against", "parameters-against", "macs-against"),
-)
-# Those of which trained weights decide.
-TRAINED = (
-    "score",
-    "score-gap",
-    "comparable",
-    "ablation",
-    "rain-spikes",
-    "selection-leak",
-    "outperforms",
-)
-
-# The field that a test cannot do without.
-NEEDS: dict[TestName, str] = {
-    "score": "dataset",
-    "score-gap": "dataset",
-    "ablation": "without",
-    "energy-against": "against",
-    "parameters-against": "against",
-    "macs-against": "against",
-    "outperforms": "against",
-    "untested": "reason",
-}
 
 
 class Claim(Strict):
@@ -84,6 +38,8 @@ class Claim(Strict):
         kind: how well it is known; see :data:`KINDS`.
         published: the number, or None where none is stated.
         unit: of the number.
+        branch: of the tree of claims; see :data:`BRANCHES`. Default: that of the test.
+        weight: what it counts beside the other claims of its branch.
         test: how it is tested; see :mod:`derainbench.audit.verdicts`.
         tolerance: how far a measured value may lie from the published one.
         relative: whether the tolerance is a share of the published value.
@@ -93,6 +49,7 @@ class Claim(Strict):
         without: for ablations: constructor arguments that leave the part out.
         against: for claims against another network that is named: its model.
         reason: for claims that are not tested: why.
+        cell: the cell of a table that is claimed, where one was transcribed.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
@@ -102,6 +59,8 @@ class Claim(Strict):
     published: float | None = None
     unit: str = ""
     test: TestName
+    branch: Branch  # filled in by _in_a_branch
+    weight: float = Field(1, gt=0)
     tolerance: float = Field(0, ge=0)
     relative: bool = False
     speaks: tuple[Label, ...] = LABELS
@@ -110,15 +69,27 @@ class Claim(Strict):
     without: dict[str, Any] | None = None
     against: str | None = None
     reason: str | None = None
+    cell: PrintedCell | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_a_branch(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("test") in TESTS:
+            return {"branch": TESTS[values["test"]].branch} | values
+        return values
 
     @model_validator(mode="after")
     def _complete(self) -> Claim:
-        needs = NEEDS.get(self.test)
+        test, needs = TESTS[self.test], TESTS[self.test].needs
         if needs and getattr(self, needs) is None:
             raise ValueError(f"test '{self.test}' needs '{needs}'")
-        if self.test in NUMBERED and self.published is None:
+        if test.printed and self.cell is None:
+            raise ValueError(
+                f"test '{self.test}' is of cells: `derainbench published add` takes them in"
+            )
+        if test.numbered and self.published is None:
             raise ValueError(f"test '{self.test}' needs 'published'")
-        if self.test in TRAINED and "smoke" in self.speaks:
+        if test.trained and "smoke" in self.speaks:
             raise ValueError(f"test '{self.test}' takes trained networks: 'speaks' without smoke")
         return self
 
@@ -133,22 +104,33 @@ class Claim(Strict):
             raise ValueError(f"claim '{self.id}' states no number")
         return self.published
 
+    @property
+    def allowed(self) -> float:
+        """The tolerance in the claim's unit."""
+        return self.tolerance * (abs(self.number) if self.relative else 1)
+
     def within(self, measured: float) -> bool:
-        """Whether a measured value meets the published one."""
-        allowed = self.tolerance * (abs(self.number) if self.relative else 1)
-        return abs(measured - self.number) <= allowed
+        """Whether a value that leaves nothing to chance meets the published one."""
+        return abs(measured - self.number) <= self.allowed
 
 
 class Ledger(Strict):
-    """The claims of one paper, and what the authors' code shows.
+    """The claims of one paper, and what the authors' code shows: a tree of branches and claims.
+
+    A branch counts by its weight among the branches that have claims, a claim by its weight within
+    its branch: so CORE-Bench and PaperBench weigh what a replication settles.
 
     Attributes:
         claims: of the paper and its users.
         findings: about the released code, by this benchmark or others.
+        cells: what the transcribed cells of its tables claim; see :mod:`derainbench.catalog.cells`.
+        weights: what a branch counts beside others; 1 where none is given.
     """
 
     claims: tuple[Claim, ...]
     findings: tuple[Claim, ...] = ()
+    cells: tuple[Claim, ...] = ()
+    weights: dict[Branch, Annotated[float, Field(gt=0)]] = {}
 
     @model_validator(mode="after")
     def _unique(self) -> Ledger:
@@ -159,5 +141,26 @@ class Ledger(Strict):
         return self
 
     def all(self) -> tuple[Claim, ...]:
-        """Claims, then findings."""
-        return self.claims + self.findings
+        """Claims, then findings, then cells."""
+        return self.claims + self.findings + self.cells
+
+    def branches(self) -> dict[Branch, tuple[Claim, ...]]:
+        """The claims, findings and cells of every branch that has any."""
+        by_branch = {b: tuple(c for c in self.all() if c.branch == b) for b in BRANCHES}
+        return {branch: claims for branch, claims in by_branch.items() if claims}
+
+    def shares(self) -> dict[str, float]:
+        """What every claim counts in the whole paper, by id; together 1.
+
+        weight of its branch / sum over branches, times its own weight / sum over the branch.
+        """
+        branches = self.branches()
+        total = sum(self.weights.get(branch, 1) for branch in branches)
+        return {
+            claim.id: self.weights.get(branch, 1)
+            / total
+            * claim.weight
+            / sum(other.weight for other in claims)
+            for branch, claims in branches.items()
+            for claim in claims
+        }

@@ -8,14 +8,15 @@ stays empty; every card names the sources of the others.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from derainbench.catalog.card_format import ModelCard
 from derainbench.catalog.files import matching, read_yaml
+from derainbench.foundation import reads
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import check
 from derainbench.foundation.suggestions import did_you_mean
@@ -39,7 +40,7 @@ def card_files() -> dict[str, Path]:
     return found
 
 
-@cache  # what is installed does not change while a process runs, and to ask takes its time
+@functools.cache  # what is installed does not change while a process runs, and to ask takes its time
 def outside_cards() -> list[tuple[str, Path]]:
     """Names and card files that installed packages offer by entry points."""
     found = []
@@ -107,7 +108,7 @@ def _card_in(file: Path) -> ModelCard:
     return _parsed(file, file.stat().st_mtime_ns)
 
 
-@cache
+@reads.cache
 def _parsed(file: Path, _modified: int) -> ModelCard:
     return parse_card(read_yaml(file), file.name)
 

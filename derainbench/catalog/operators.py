@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from derainbench.catalog.files import read_yaml
+from derainbench.foundation.reads import cache
 
 CATALOG_FILES = ("operators.yaml",)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from derainbench.catalog.card_format import ModelCard
 from derainbench.catalog.files import matching
+from derainbench.foundation.files import regular_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,8 @@ SCORES = ("papers/*/published.csv", "published/*.csv")
 POINTS = ("papers/*/points.csv",)
 CATALOG_FILES = SCORES + POINTS
 SCORE_COLUMNS = ("method", "dataset", "protocol", "psnr", "ssim", "kind", "source")
+SCORE_METRICS = ("psnr", "ssim")
+UNKNOWN_PROTOCOL = "unknown"  # the source does not state it
 POINT_COLUMNS = ("dataset", "title", "psnr", "parameters", "gmacs_256", "kind", "source")
 
 
@@ -47,7 +50,7 @@ def published_scores(card: ModelCard) -> list[dict[str, Any]]:
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:
-    with file.open(encoding="utf-8", newline="") as stream:
+    with regular_file(file).open(encoding="utf-8", newline="") as stream:
         return [
             row | {score: float(row[score] or "nan") for score in ("psnr", "ssim")}
             for row in csv.DictReader(stream)
@@ -57,5 +60,5 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 def _joined(patterns: tuple[str, ...], columns: tuple[str, ...]) -> pd.DataFrame:
     import pandas as pd  # takes half a second: a card alone is shown without
 
-    tables = [pd.read_csv(file) for pattern in patterns for file in matching(pattern)]
+    tables = [pd.read_csv(regular_file(file)) for pattern in patterns for file in matching(pattern)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(columns))

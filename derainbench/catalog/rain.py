@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from derainbench.catalog.files import read_yaml
+from derainbench.foundation.reads import cache
 from derainbench.foundation.settings import Strict
 
 CATALOG_FILES = ("rain.yaml",)

@@ -13,11 +13,13 @@ import typer.main
 from derainbench import __version__
 from derainbench.cli import (
     accounting,
+    archiving,
     configs,
     data,
     evaluation,
     former,
     models,
+    published,
     reporting,
     training,
     weights,
@@ -33,11 +35,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verbs in (models, training, evaluation, accounting, reporting, former):
+for verbs in (models, training, evaluation, accounting, reporting, archiving, former):
     app.add_typer(verbs.app)  # without a name: verbs of the main command
 app.add_typer(data.app, name="data")
 app.add_typer(weights.weights_app, name="weights")
 app.add_typer(configs.app, name="config")
+app.add_typer(published.app, name="published")
 app.add_typer(weights.metrics_app, name="metrics")
 
 

@@ -38,7 +38,7 @@ def energy(
     device: Device = "auto",
     dataset: DatasetFile = None,
 ) -> None:
-    """Counts every operation of a model: layers.csv, others.csv, energy.json."""
+    """Counts every operation of a model: layers.csv, others.csv, energy.json, neurobench.json."""
     from derainbench.energy.measurement import measure
     from derainbench.foundation.files import json_text
 
@@ -185,7 +185,7 @@ def sensitivity(
         list[str] | None, typer.Option("--paper", help="Of this paper; repeatable; default: all.")
     ] = None,
 ) -> None:
-    """How a full-size network's break-even moves with T, image size and costs: a CSV table."""
+    """How a full-size network's break-even moves with T, image size, costs, caches: a CSV table."""
     from derainbench.catalog.papers import paper_names, read_paper
     from derainbench.energy.sensitivity import write_sensitivity
 

@@ -51,7 +51,12 @@ def structure(
     """Counts what every model is at full size: models.csv, layers.csv, others.csv, and more."""
     from derainbench.energy.model_structure import write_structure
 
-    write_structure(out, size, name)
+    for model, layers in write_structure(out, size, name).items():
+        typer.echo(
+            f"derainbench: not seen: {model}: the input of {', '.join(layers)} is zero in every "
+            "probing, so spikes cannot be told from values",
+            err=True,
+        )
 
 
 @app.command()

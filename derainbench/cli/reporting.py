@@ -49,7 +49,7 @@ def figures(config: ResolvedConfig, out: Out) -> None:
 
 @app.command("energy-figures")
 def energy_figures(config: ResolvedConfig, out: Out) -> None:
-    """Energy by block, firing rates by depth, saving by firing rate and by scenario."""
+    """PSNR against energy, energy by block, firing rates, saving by firing rate and scenario."""
     from derainbench.config.schema import load
     from derainbench.report.figures.energy_figures import write_figures
 
@@ -61,6 +61,15 @@ def spike_figures(config: ResolvedConfig, out: Out) -> None:
     """Membrane potentials of a rain patch and firing rates by depth, from the files of `spikes`."""
     from derainbench.config.schema import load
     from derainbench.report.figures.spike_figures import write_figures
+
+    write_figures(load(config), out)
+
+
+@app.command("verdict-figures")
+def verdict_figures(config: ResolvedConfig, out: Out) -> None:
+    """The verdicts on every paper as a figure that fits on a slide, from the file of `audit`."""
+    from derainbench.config.schema import load
+    from derainbench.report.figures.verdict_figures import write_figures
 
     write_figures(load(config), out)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
+from derainbench.foundation import reads
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import atomic_path
 
@@ -167,6 +168,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             raise BenchError(f"{path}: is a folder, not an image")
         if not stat.S_ISREG(kind):  # reading a pipe would wait for ever
             raise BenchError(f"{path}: is no regular file, so no image is read from it")
+        reads.note(path)
         with Image.open(path) as image:
             yield image
     except BenchError:

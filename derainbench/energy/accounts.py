@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from derainbench.catalog.model_cards import model_card
+from derainbench.catalog.readings import DEFAULT_READING
+from derainbench.energy.readings import readings_of
 from derainbench.energy.records import TABLE_SIZE
 from derainbench.energy.unseen import time_steps
 from derainbench.energy.work import Work, network_work
@@ -36,6 +38,8 @@ class Account:
         images: their names; one empty name for the structure.
         works: work of each image, without and with reuse.
         bits: of its activations, if it is a quantised counterpart.
+        readings: ``works`` under every other reading of its layers' inputs, by its name, where
+            these leave a choice (:func:`~derainbench.energy.readings.readings_of`).
     """
 
     source: str
@@ -49,6 +53,7 @@ class Account:
     images: tuple[str, ...]
     works: dict[bool, list[Work]]
     bits: int | None = None
+    readings: dict[str, dict[bool, list[Work]]] = field(default_factory=dict)
 
 
 def _account_of_counts(
@@ -56,16 +61,25 @@ def _account_of_counts(
 ) -> Account:
     """Adds up counts image by image; ``facts`` are the other attributes of :class:`Account`."""
     by_image = list(layers.groupby("image", sort=False))
+
+    def works(reuse: bool, reading: str) -> list[Work]:
+        return [
+            network_work(rows, others, spiking=spiking, reuse=reuse, reading=reading)
+            for _, rows in by_image
+        ]
+
+    def both(reading: str) -> dict[bool, list[Work]]:
+        as_it_is = works(False, reading)
+        # Only what has time steps has something to reuse.
+        return {False: as_it_is, True: works(True, reading) if spiking else as_it_is}
+
+    by_reading = {reading: both(reading) for reading in readings_of(layers, spiking=spiking)}
     return Account(
         spiking=spiking,
         **facts,
         images=tuple(str(image) for image, _ in by_image),
-        works={
-            reuse: [
-                network_work(rows, others, spiking=spiking, reuse=reuse) for _, rows in by_image
-            ]
-            for reuse in (False, True)
-        },
+        works=by_reading.pop(DEFAULT_READING),
+        readings=by_reading,
     )
 
 

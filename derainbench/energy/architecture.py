@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from derainbench.catalog.model_cards import model_card
 from derainbench.energy.networks import parameter_count
-from derainbench.energy.records import ATTENTION
+from derainbench.energy.records import ATTENTION, SILENT, SPIKES
 from derainbench.models.construction import build
 from derainbench.results.architecture import INPUT, Architecture, Block, Inner, Join
 
@@ -150,7 +150,7 @@ def _block(name: str, module: nn.Module, seen: _Seen, rows: pd.DataFrame) -> Blo
     path = f"{name}.0" if equal and isinstance(module, nn.Sequential) else name
     inputs = rows.set_index("layer")["input"].to_dict()
     rows = rows[rows["role"] != ATTENTION]
-    analog = rows["input"] == "analog"
+    spikes, silent = (rows["input"] == kind for kind in (SPIKES, SILENT))
     input_shape, output_shape, sources = seen
     return Block(
         name=name,
@@ -167,9 +167,10 @@ def _block(name: str, module: nn.Module, seen: _Seen, rows: pd.DataFrame) -> Blo
         input_shape=input_shape,
         output_shape=output_shape,
         parameters=parameter_count(module),
-        spike_macs=float(rows.loc[~analog, "macs"].sum()),
-        analog_macs=float(rows.loc[analog, "macs"].sum()),
+        spike_macs=float(rows.loc[spikes, "macs"].sum()),
+        analog_macs=float(rows.loc[~spikes & ~silent, "macs"].sum()),
         sources=sources,
+        undetermined_macs=float(rows.loc[silent, "macs"].sum()),
     )
 
 

@@ -72,7 +72,7 @@ def part_works(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -> 
 
     def operators(chosen: pd.Series) -> Work:
         total = work(layers.iloc[:0], others[chosen], spiking=spiking, reuse=False)
-        return replace(total, membrane_values=0.0)
+        return replace(total, membrane_values=0.0, traffic=())
 
     attention, membrane = others["category"] == ATTENTION, others["category"] == MEMBRANE
     return [
@@ -81,7 +81,13 @@ def part_works(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -> 
             analog_macs=products.analog_macs,
             effective_macs=products.effective_macs,
         ),
-        Work(spiking=spiking, spike_reach=products.spike_reach, sops=products.sops),
+        Work(
+            spiking=spiking,
+            spike_reach=products.spike_reach,
+            sops=products.sops,
+            possible_spikes=products.possible_spikes,
+            spikes=products.spikes,
+        ),
         replace(
             operators(attention),
             attention_macs=products.attention_macs,

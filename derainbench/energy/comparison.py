@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -13,9 +13,11 @@ import pandas as pd
 
 from derainbench.catalog.costs import Costs, cost_tables
 from derainbench.catalog.model_cards import model_card
+from derainbench.catalog.readings import DEFAULT_READING
 from derainbench.catalog.scenarios import scenarios
 from derainbench.energy.accounts import Account, measured_accounts, structural_accounts
-from derainbench.energy.pricing import Price, price, quantisation_bits
+from derainbench.energy.memory_readings import memory_table
+from derainbench.energy.pricing import Price, can_price, price, quantisation_bits
 from derainbench.foundation import provenance
 from derainbench.foundation.files import write_text
 from derainbench.foundation.outputs import staged_folder
@@ -61,17 +63,29 @@ def _options_of(account: Account) -> Iterator[Options]:
     for costs, scenario, reuse, skip in product(
         cost_tables(), scenarios(), (False, True), skipping
     ):
-        yield {"costs": costs, "scenario": scenario, "reuse": reuse, "zero_skipping": skip}
+        if can_price(cost_tables()[costs], scenarios()[scenario]):
+            yield {"costs": costs, "scenario": scenario, "reuse": reuse, "zero_skipping": skip}
 
 
-def _prices_under(account: Account, options: Options) -> list[Price]:
-    return image_prices(
-        account,
-        cost_tables()[options["costs"]],
-        options["scenario"],
-        reuse=options["reuse"] and account.spiking,
-        zero_skipping=options["zero_skipping"],
-    )
+class _Prices:
+    """What accounts cost under options, each worked out once: many are held against the same one."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], list[Price]] = {}
+
+    def __call__(self, account: Account, options: Options) -> list[Price]:
+        reuse = options["reuse"] and account.spiking
+        what = (options["costs"], options["scenario"], reuse, options["zero_skipping"])
+        key = (account.source, account.name, account.dataset, account.size, account.bits, *what)
+        if key not in self._known:
+            self._known[key] = image_prices(
+                account,
+                cost_tables()[options["costs"]],
+                options["scenario"],
+                reuse=reuse,
+                zero_skipping=options["zero_skipping"],
+            )
+        return self._known[key]
 
 
 def energies(accounts: list[Account]) -> pd.DataFrame:
@@ -81,12 +95,12 @@ def energies(accounts: list[Account]) -> pd.DataFrame:
     ``mj_per_megapixel``, ``fixed_mj`` and ``slope_mj`` (energy = fixed + slope * firing rate) and
     ``firing_rate``; energies at the measured firing rate are empty where it is not known.
     """
-    rows, samples = [], []
+    rows, samples, prices_under = [], [], _Prices()
     for account in accounts:
         for options in _options_of(account):
             if options["reuse"] and not account.spiking:
                 continue
-            prices = _prices_under(account, options)
+            prices = prices_under(account, options)
             samples.append([p.energy for p in prices])
             mean = _mean(samples[-1])
             rows.append(
@@ -132,14 +146,14 @@ def savings(accounts: list[Account]) -> pd.DataFrame:
     its energy that no firing rate changes as a share of the baseline's whole energy: 1 or more proves
     that there is no break-even.
     """
-    rows, samples = [], []
+    rows, samples, prices_under = [], [], _Prices()
     for spiking in (a for a in accounts if a.spiking):
         for baseline in _baselines(spiking, accounts):
             for options in _options_of(spiking):
-                narrow = cost_tables()[options["costs"]].narrow
-                if baseline.bits is not None and not narrow:
-                    continue  # the table has no price for products of few bits
-                row, shares = _saving(spiking, baseline, options)
+                costs = cost_tables()[options["costs"]]
+                if math.isnan(costs.mac) or (baseline.bits is not None and not costs.narrow):
+                    continue  # the table has no price for products, or for those of few bits
+                row, shares = _saving(spiking, baseline, options, prices_under)
                 rows.append(row)
                 samples.append(shares)
     table = pd.DataFrame(rows)
@@ -163,10 +177,10 @@ def _baselines(spiking: Account, accounts: list[Account]) -> Iterator[Account]:
 
 
 def _saving(
-    spiking: Account, baseline: Account, options: Options
+    spiking: Account, baseline: Account, options: Options, prices_under: _Prices
 ) -> tuple[dict[str, Any], list[float]]:
     """A row of :func:`savings`, its interval still open, and what is saved on every image."""
-    prices, baseline_prices = _prices_under(spiking, options), _prices_under(baseline, options)
+    prices, baseline_prices = prices_under(spiking, options), prices_under(baseline, options)
     shares = [1 - p.energy / q.energy for p, q in zip(prices, baseline_prices, strict=True)]
     mean_price = Price(_mean([p.fixed for p in prices]), _mean([p.slope for p in prices]), math.nan)
     baseline_energy = _mean([q.energy for q in baseline_prices])
@@ -188,16 +202,52 @@ def _saving(
 
 
 def write_comparison(config: Config, out: Path) -> None:
-    """Writes ``energy.csv`` and ``savings.csv``, all or nothing.
+    """Writes ``energy.csv``, ``savings.csv`` and ``memory.csv``, all or nothing.
+
+    Where networks have inputs that leave a choice, these two hold the default reading, and
+    ``energy-readings.csv`` and ``savings-readings.csv`` every one of these networks
+    (:func:`table_by_reading`).
 
     Raises:
         BenchError: if an account is missing.
     """
     accounts = measured_accounts(config) + structural_accounts(layout_of(config).structure)
     with staged_folder(out) as stage:
-        for name, table in (("energy", energies(accounts)), ("savings", savings(accounts))):
-            write_text(stage / f"{name}.csv", table_as_csv(table))
+        for name, table in (("energy", energies), ("savings", savings)):
+            write_text(stage / f"{name}.csv", table_as_csv(table(accounts)))
+            by_reading = table_by_reading(accounts, table)
+            if len(by_reading):
+                write_text(stage / f"{name}-readings.csv", table_as_csv(by_reading))
+        write_text(stage / "memory.csv", table_as_csv(memory_table(accounts)))
         provenance.write_record(stage / "energy.csv", settings={"configuration": config.name})
+
+
+def table_by_reading(
+    accounts: list[Account], table: Callable[[list[Account]], pd.DataFrame]
+) -> pd.DataFrame:
+    """A table of networks whose layers' inputs leave a choice, under every reading.
+
+    Args:
+        accounts: of all networks.
+        table: :func:`energies` or :func:`savings`.
+
+    Returns:
+        Its rows about these networks with a column ``reading`` in front, a name in
+        ``catalog/readings.yaml``; the range over readings is what lies between its rows. Empty if
+        there are none.
+    """
+    baselines = [account for account in accounts if not account.spiking]
+    tables = []
+    for account in (account for account in accounts if account.readings):
+        for reading, works in {DEFAULT_READING: account.works, **account.readings}.items():
+            rows = table([replace(account, works=works, readings={}), *baselines])
+            rows = rows[(rows["name"] == account.name) & (rows["source"] == account.source)]
+            tables.append(rows.assign(reading=reading))
+    if not tables:
+        return pd.DataFrame()
+    found = pd.concat(tables, ignore_index=True)
+    found.insert(0, "reading", found.pop("reading"))
+    return found
 
 
 def table_as_csv(table: pd.DataFrame) -> str:

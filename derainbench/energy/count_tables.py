@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import torch
 
+from derainbench.catalog.readings import DEFAULT_READING
+from derainbench.energy.input_classes import without_empty_levels
 from derainbench.energy.records import UNKNOWN, LayerCount, OtherCount
 from derainbench.energy.work import network_work
 
@@ -13,7 +15,7 @@ OTHER_COLUMNS += ["adds", "multiplies", "specials"]
 
 
 def layer_table(counts: list[LayerCount]) -> pd.DataFrame:
-    """One row per convolution or matrix product."""
+    """One row per convolution or matrix product; columns of graded spikes only where there are."""
     table = pd.DataFrame([vars(c) for c in counts])
     for side in ("input", "output"):
         shapes = table[f"{side}_shape"]
@@ -22,7 +24,7 @@ def layer_table(counts: list[LayerCount]) -> pd.DataFrame:
     table["step_densities"] = [
         " ".join(f"{r:.9g}" for r in rates) for rates in table["step_densities"]
     ]
-    return table
+    return without_empty_levels(table)
 
 
 def other_table(counts: list[OtherCount]) -> pd.DataFrame:
@@ -30,8 +32,13 @@ def other_table(counts: list[OtherCount]) -> pd.DataFrame:
     return pd.DataFrame([vars(c) for c in counts], columns=OTHER_COLUMNS)
 
 
-def image_totals(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -> dict[str, float]:
+def image_totals(
+    layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool, reading: str = DEFAULT_READING
+) -> dict[str, float]:
     """Totals of one image.
+
+    Args:
+        layers, others, spiking, reading: see :func:`~derainbench.energy.work.work`.
 
     Returns:
         ``macs_dense``; ``macs_analog`` (of layers on analog input); ``macs_effective`` (those
@@ -41,7 +48,7 @@ def image_totals(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -
         network were not seen;
         ``unknown_share`` (elements put out by operators without a rule, of all).
     """
-    total = network_work(layers, others, spiking=spiking, reuse=False)
+    total = network_work(layers, others, spiking=spiking, reuse=False, reading=reading)
     put_out = others["elements"].sum() + layers["output_elements"].sum()
     unknown = others.loc[others["category"] == UNKNOWN, "elements"].sum()
     updates = total.membrane_values / 2

@@ -25,6 +25,7 @@ from derainbench.energy.inspection import (
     reached_outputs,
 )
 from derainbench.energy.known_shapes import keeps_shape, like_first_argument
+from derainbench.energy.levels import graded_facts
 from derainbench.energy.networks import is_spiking
 from derainbench.energy.products import (
     FIRST_FACTOR,
@@ -171,9 +172,11 @@ class OperationCounter(TorchDispatchMode):
         reach *= x.shape[0] * x.shape[1] * fan_out
         facts: dict[str, Any] = {}
         if self.measure:
-            nonzero, reaching, kind = inspect_values(x, reach_of_places(axes))
-            facts = self._facts(x, nonzero / math.prod(x.shape[2:]), kind)
-            facts["effective_operations"] = reaching * fan_out
+            places = reach_of_places(axes)
+            seen = inspect_values(x, places)
+            facts = self._facts(x, seen.nonzero / math.prod(x.shape[2:]), seen.kind)
+            facts["effective_operations"] = seen.reaching * fan_out
+            facts |= graded_facts(x, seen.levels, places, fan_out)
         self._record("convolution", LAYER, x, out, macs, reach, weight.numel(), facts)
         if bias is not None:
             self._other(aten.add.Tensor, args, out)
@@ -186,12 +189,13 @@ class OperationCounter(TorchDispatchMode):
         facts: dict[str, Any] = {}
         if self.measure:
             rows = x if x.dim() == 3 else x.reshape(self._folded(x), -1, x.shape[-1])
-            nonzero, total, kind = inspect_values(rows.mT, None)
-            facts = self._facts(x, nonzero / rows.shape[1], kind)
-            facts["effective_operations"] = total * other.shape[-1]
+            seen = inspect_values(rows.mT, None)
+            facts = self._facts(x, seen.nonzero / rows.shape[1], seen.kind)
+            facts["effective_operations"] = seen.reaching * other.shape[-1]
+            facts |= graded_facts(rows.mT, seen.levels, None, other.shape[-1])
             if not weighted:
                 first, second = (f if f.dim() == 3 else f[None] for f in (x, other))
-                facts["effective_operations"] = products_without_zero(first, second, total)
+                facts["effective_operations"] = products_without_zero(first, second, seen.reaching)
         role = LAYER if weighted else ATTENTION
         weights = other.numel() if weighted else 0
         self._record("matmul", role, x, out, macs, macs, weights, facts)
@@ -211,7 +215,7 @@ class OperationCounter(TorchDispatchMode):
             steps = self._folded(scores)
             facts = {"input": ANALOG, "activation_density": 1.0, "channel_std": 0.0}
             facts["step_densities"] = (1.0,) * steps
-            facts["effective_operations"] = inspect_values(value, None)[1] * scores.shape[1]
+            facts["effective_operations"] = inspect_values(value, None).reaching * scores.shape[1]
         else:
             self._other(aten._softmax.default, (), scores)
         macs = result.numel() * scores.shape[-1]

@@ -1,14 +1,16 @@
-"""The values of tensors: which are zero, spikes or whole numbers, and what they reach."""
+"""The values of tensors: which are zero, spikes, graded or whole, and what they reach."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from derainbench.energy.records import ANALOG, INTEGER, SILENT, SPIKES
+from derainbench.energy.levels import LevelFinder, Levels
+from derainbench.energy.records import ANALOG, GRADED, INTEGER, SILENT, SPIKES
 
 # Elements looked at in one go: they stay in the processor's cache, and their weighted sums whole
 # numbers that float32 holds (2**24) for kernels of up to 64 taps per place.
@@ -45,16 +47,28 @@ def reached_outputs(
     return ((shifted % stride == 0) & (target >= 0) & (target < out)).sum(1)
 
 
-def inspect_values(x: torch.Tensor, reach: torch.Tensor | None) -> tuple[torch.Tensor, float, str]:
+class Values(NamedTuple):
+    """What the elements of a tensor [N,C,*] are.
+
+    Attributes:
+        nonzero: non-zero elements [N,C].
+        reaching: all of them together, each times its place's weight.
+        kind: what they are.
+        levels: of graded spikes; else None.
+    """
+
+    nonzero: torch.Tensor
+    reaching: float
+    kind: str
+    levels: Levels | None
+
+
+def inspect_values(x: torch.Tensor, reach: torch.Tensor | None) -> Values:
     """Looks at the values [N,C,*], in pieces that take little memory.
 
     Args:
         x: the tensor.
         reach: weights [L] of the L places of a channel; None for 1 everywhere.
-
-    Returns:
-        Non-zero elements [N,C]; all of them together, each times its place's weight; what the
-        elements are.
     """
     last = x.stride(1) == 1 and x.shape[1] > 1  # channels lie side by side
     values = x.movedim(1, -1).flatten(1, -2) if last else x.flatten(2)
@@ -68,6 +82,7 @@ def inspect_values(x: torch.Tensor, reach: torch.Tensor | None) -> tuple[torch.T
     nonzero = torch.zeros(x.shape[:2], dtype=torch.float64, device=x.device)
     total = torch.zeros((), dtype=torch.float64, device=x.device)
     binary = whole = True
+    finder = LevelFinder(x.dtype)
     for n in range(values.shape[0]):
         for i, j in product(range(0, values.shape[1], rows), range(0, values.shape[2], columns)):
             first, second = slice(i, i + rows), slice(j, j + columns)
@@ -79,18 +94,22 @@ def inspect_values(x: torch.Tensor, reach: torch.Tensor | None) -> tuple[torch.T
                 binary = torch.equal(mask, piece)
             if whole and not binary:
                 whole = _is_whole(piece)
+            finder.look(piece, of_two=binary)
             by_channel = mask.T if last else mask
             nonzero[n, channels] += by_channel @ ones[places]
             if reach is not None:
                 total += (by_channel @ reach[places]).sum(dtype=torch.float64)
     seen = nonzero.sum()
-    kind = SILENT if seen == 0 else SPIKES if binary else INTEGER if whole else ANALOG
-    return nonzero.cpu(), (seen if reach is None else total).item(), kind
+    levels = None if binary else finder.levels
+    kind = SILENT if seen == 0 else SPIKES if binary else GRADED if levels else ANALOG
+    if kind == ANALOG and whole:
+        kind = INTEGER
+    return Values(nonzero.cpu(), (seen if reach is None else total).item(), kind, levels)
 
 
 def products_without_zero(x: torch.Tensor, other: torch.Tensor, nonzero: float) -> float:
     """Products of [B,M,K] and [B,K,N] without a zero on either side; ``nonzero`` are those of x."""
-    others = inspect_values(other, None)[1]
+    others = inspect_values(other, None).reaching
     if nonzero == x.numel():
         return others * x.shape[-2]
     if others == other.numel():

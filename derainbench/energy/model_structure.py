@@ -10,6 +10,7 @@ import pandas as pd
 from derainbench.catalog.model_cards import model_card, model_names
 from derainbench.catalog.papers import paper_names, read_paper
 from derainbench.energy.architecture import architecture
+from derainbench.energy.readings import undetermined
 from derainbench.energy.structure import Structure, structure
 from derainbench.foundation import provenance
 from derainbench.foundation.files import write_json, write_text
@@ -58,7 +59,7 @@ def model_table(counts: Iterable[tuple[str, int, Structure]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_structure(out: Path, size: int = 256, name: str | None = None) -> None:
+def write_structure(out: Path, size: int = 256, name: str | None = None) -> dict[str, list[str]]:
     """Writes what models are, all or nothing.
 
     - ``models.csv``: a row per model;
@@ -70,6 +71,10 @@ def write_structure(out: Path, size: int = 256, name: str | None = None) -> None
         out: folder.
         size: image side, pixels; rounded up to what a model takes.
         name: of the only model; default: every one.
+
+    Returns:
+        Models that have any, and their layers whose input was zero in every probing: "silent" in
+        ``layers.csv``, neither spikes nor values.
 
     Raises:
         BenchError: for an unknown model.
@@ -90,6 +95,10 @@ def write_structure(out: Path, size: int = 256, name: str | None = None) -> None
                 drawing = architecture(model, {}, network.layers, side)
                 write_architecture(drawing, stage / "architecture" / f"{model}.json")
         provenance.write_record(stage / "models.csv", settings={"size": size})
+    unknown = {
+        model: undetermined(c.layers, spiking=model_card(model).spiking) for model, _, c in counts
+    }
+    return {model: layers for model, layers in unknown.items() if layers}
 
 
 def amounts(name: str, size: int) -> str:

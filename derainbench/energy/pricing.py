@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 
 from derainbench.catalog.costs import Costs
+from derainbench.catalog.memory_levels import bit_price
 from derainbench.catalog.scenarios import Scenario
+from derainbench.energy.memory import flat_memory, memory_by_size
 from derainbench.energy.work import Work
 
 PJ_PER_MJ = 1e9
@@ -18,7 +20,8 @@ class Price:
 
     Attributes:
         fixed: what does not depend on the firing rate.
-        slope: what is added if every neuron fires at every time step.
+        slope: what is added if every neuron fires at every time step; where amounts depend on which
+            layer fires, with the layers' rates in their measured proportions.
         firing_rate: the measured mean firing rate; NaN for networks without neurons, or unmeasured.
     """
 
@@ -56,8 +59,12 @@ def price(
     fixed, slope = 0.0, image_work.spike_reach * costs.ac
     if image_work.spiking and scenario.analog == "ac":
         slope += analog * costs.ac
-    else:
+    elif analog:  # without any, a table needs no price of a MAC
         fixed += analog * costs.mac
+    if image_work.spiking:
+        slope += costs.spike * image_work.per_rate(image_work.possible_spikes, image_work.spikes)
+        # A table without such an operation needs no number of updates, which can be unknown.
+        fixed += costs.update * image_work.membrane_values / 2 if costs.update else 0.0
     if scenario.others:
         products = (
             image_work.attention_effective_macs if zero_skipping else image_work.attention_macs
@@ -68,12 +75,24 @@ def price(
             + image_work.multiplies * costs.multiply
             + image_work.specials * costs.special
         )
-    if scenario.memory:
-        stored = image_work.analog_values + image_work.membrane_values
-        bits = stored * costs.bits + image_work.spike_values
-        bits += image_work.weights * (costs.weight_bits or costs.bits)
-        fixed += bits / 8 * costs.byte
+    if scenario.memory and scenario.levels:
+        for moved in memory_by_size(image_work, costs, scenario):
+            fixed += moved.fixed
+            slope += image_work.per_rate(moved.possible, moved.happened)
+    elif scenario.memory:
+        fixed += flat_memory(image_work, costs)
     return Price(fixed / PJ_PER_MJ, slope / PJ_PER_MJ, image_work.firing_rate)
+
+
+def can_price(costs: Costs, scenario: Scenario) -> bool:
+    """Whether a table has every price that a scenario takes, MACs apart: some networks have none."""
+    needed = [costs.ac]
+    if scenario.others:
+        needed += [costs.add, costs.multiply, costs.special]
+    if scenario.memory:
+        needed.append(costs.bits)
+        needed.append(bit_price(costs.levels, 0) if scenario.levels else costs.byte)
+    return not math.isnan(sum(needed))
 
 
 def quantisation_bits(steps: int) -> int:

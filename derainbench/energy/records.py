@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 # What the elements of an input are.
-SPIKES, INTEGER, ANALOG, SILENT = "spikes", "integer", "analog", "silent"
+SPIKES, GRADED, INTEGER, ANALOG, SILENT = "spikes", "graded", "integer", "analog", "silent"
 UNMEASURED = "unmeasured"
 # What a product is of.
 LAYER, ATTENTION = "layer", "attention"
@@ -33,15 +33,21 @@ class LayerCount:
         macs: multiply-accumulates as if the input were dense (padding counted, the usual way).
         reach: accumulates if every input element were a spike: ``macs`` less those on padding.
         weights: weight elements; 0 for products of two activations.
-        input: "spikes" if every input element is 0 or 1, "silent" if all are 0 (which does not
-            tell spikes from values), "integer" if all are whole numbers, else "analog";
-            "unmeasured" for counts from the structure.
+        input: "spikes" if every input element is 0 or 1, "graded" if all are on a few levels
+            (:mod:`derainbench.energy.levels`), "silent" if all are 0 (which does not tell spikes
+            from values), "integer" if all are whole numbers, else "analog"; "unmeasured" for
+            counts from the structure.
         constant: whether the input is the same at all time steps, where there are several.
         activation_density: share of input elements that are not 0; for spikes the mean firing rate.
         effective_operations: accumulates caused by non-zero input elements, exact at borders (= conv of the
             non-zero mask with ones); for spikes these are the SOPs.
         step_densities: ``activation_density`` at each time step.
         channel_std: standard deviation over input channels of their rate.
+        levels: of graded spikes: how many there are from the lowest to the highest, 0 among them;
+            else 0, as are the following.
+        level_step: how far they are apart.
+        unit_spikes: how many steps the level farthest from 0 is away from it.
+        unit_operations: accumulates if every level came as that many unit spikes, exact at borders.
     """
 
     layer: str
@@ -60,6 +66,10 @@ class LayerCount:
     effective_operations: float = math.nan
     step_densities: tuple[float, ...] = ()
     channel_std: float = math.nan
+    levels: int = 0
+    level_step: float = 0.0
+    unit_spikes: int = 0
+    unit_operations: float = 0.0
 
 
 @dataclass

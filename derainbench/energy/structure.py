@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
 from derainbench.catalog.model_cards import model_card
 from derainbench.energy.count_tables import layer_table, other_table
-from derainbench.energy.forward_pass import count_on_image, count_structure
+from derainbench.energy.forward_pass import count_structure
+from derainbench.energy.input_classes import CLASS_COLUMNS, UNITS
 from derainbench.energy.networks import parameter_count
-from derainbench.energy.records import TABLE_SIZE, LayerCount
+from derainbench.energy.probing import probed_layers
+from derainbench.energy.records import GRADED, LAYER, SILENT, TABLE_SIZE
 from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import build
 
@@ -25,7 +28,8 @@ class Structure:
 
     Attributes:
         parameters: their number, shared ones once.
-        layers: columns of :class:`LayerCount` and ``input_elements``, ``output_elements``.
+        layers: columns of :class:`LayerCount` and ``input_elements``, ``output_elements``; those
+            of graded spikes only where there are any.
         others: all other operators, columns of :class:`OtherCount`.
     """
 
@@ -35,10 +39,13 @@ class Structure:
 
     def totals(self, size: int) -> dict[str, Any]:
         """In short, for records; the size is that it was counted at."""
+        silent = (self.layers["input"] == SILENT) & (self.layers["role"] == LAYER)
+        undetermined = float(self.layers.loc[silent, "macs"].sum())
         return {
             "parameters": self.parameters,
             "size": [size, size],
             "macs_dense": float(self.layers["macs"].sum()),
+            **({"macs_undetermined": undetermined} if undetermined else {}),
         }
 
 
@@ -53,7 +60,8 @@ def structure(
 
     A network that is stepped T times counts T times; one that takes squares of a single size only
     counts as often as these fill the image, overlaps apart. What the inputs of a spiking
-    network's layers are is seen on an untrained one that is given noise.
+    network's layers are is seen on untrained ones that are given noise
+    (:mod:`derainbench.energy.probing`); "silent" is what could not be told.
 
     Args:
         model_name: in the registry.
@@ -80,24 +88,20 @@ def structure(
         seen = (
             at_other_size.layers
             if at_other_size
-            else layer_table(_probe(model_name, kwargs, multiples))
+            else probed_layers(
+                lambda: build(model_name, **kwargs), multiples * card.network.size_multiple
+            )
         )
         if not seen["layer"].equals(layers["layer"]):
             raise BenchError(f"{model_name}: its layers differ between two sizes of image")
-        layers[["input", "constant"]] = seen[["input", "constant"]]
+        classes = [column for column in CLASS_COLUMNS if column in seen]
+        layers[classes] = seen[classes]
+        if "levels" in seen:
+            # How many unit spikes there are is seen on images alone.
+            layers[UNITS] = np.where(seen["input"] == GRADED, np.nan, 0.0)
     if side != size:
         squares = (size / side) ** 2
         amounts = ["macs", "reach", "weights", "input_elements", "output_elements"]
         layers[amounts] *= squares
         other_operators[["elements", "adds", "multiplies", "specials"]] *= squares
     return Structure(parameter_count(model), layers, other_operators)
-
-
-def _probe(model_name: str, kwargs: dict[str, Any], multiples: int) -> list[LayerCount]:
-    """Counts of an untrained model on noise; batch statistics keep its neurons firing."""
-    side = multiples * model_card(model_name).network.size_multiple
-    generator = torch.Generator().manual_seed(0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = build(model_name, **kwargs).train()
-    return count_on_image(model, torch.rand(1, 3, side, side, generator=generator))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from derainbench.energy.readings import graded_layers, undetermined
 from derainbench.energy.records import INTEGER, LAYER
 from derainbench.energy.work import neurons_seen
 
@@ -39,9 +40,23 @@ def not_seen(layers: pd.DataFrame, others: pd.DataFrame, *, spiking: bool) -> li
     whole = layers.loc[(layers["input"] == INTEGER) & (layers["role"] == LAYER), "layer"]
     names = list(dict.fromkeys(name or "the model" for name in whole))
     if names and (spiking or neurons_seen(others)):
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         sentences.append(
-            f"the input of {', '.join(names[:NAMED])}{more} is whole numbers other than 0 and 1, "
-            "as sums of spikes are: priced as values, a MAC each, not as spikes"
+            f"the input of {_named(names)} is whole numbers, too many different ones for graded "
+            "spikes: priced as values, a MAC each, not as spikes"
+        )
+    if names := list(graded_layers(layers, spiking=spiking)):
+        sentences.append(
+            f"the input of {_named(names)} is graded spikes, of more levels than 0 and 1: priced "
+            "as values, a MAC each; as repeated spikes under the other readings"
+        )
+    if names := undetermined(layers, spiking=spiking):
+        sentences.append(
+            f"the input of {_named(names)} is zero throughout, in every probing too, so spikes "
+            "cannot be told from values: priced as values; as spikes under the other readings"
         )
     return sentences
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from derainbench.foundation import reads
 from derainbench.foundation.errors import BenchError
 
 RECORD_SUFFIX = ".provenance.json"  # of the record beside a result
+STAGE_PREFIX = ".partial-"  # of the folder that results are put together in
 
 
 @contextmanager
@@ -85,9 +87,10 @@ def digest_of(files: Iterable[Path], root: Path) -> str:
 
 
 def regular_file(path: Path, missing: str = "no such file") -> Path:
-    """Gives a path back if a file lies there that reading comes to the end of.
+    """Gives a path back if a file lies there that reading comes to the end of, and notes it as read.
 
-    Every reader of foreign files asks here first: reading from a pipe or a device may never end.
+    Every reader of files asks here first: reading from a pipe or a device may never end, and
+    provenance records name what was read (:mod:`derainbench.foundation.reads`).
 
     Args:
         path: of the file, or of a link to it.
@@ -108,4 +111,5 @@ def regular_file(path: Path, missing: str = "no such file") -> Path:
     if not stat.S_ISREG(mode):
         kind = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}.get(stat.S_IFMT(mode), "device")
         raise BenchError(f"{path}: is a {kind}, not a file; copy what it gives into a file")
+    reads.note(Path(path))
     return Path(path)

@@ -17,7 +17,7 @@ from typing import Any
 
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import RECORD_SUFFIX, sha256, write_json
+from derainbench.foundation.files import RECORD_SUFFIX, STAGE_PREFIX, sha256, write_json
 
 # Left in folders by desktops and by Snakemake: nobody misses them.
 _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".snakemake_timestamp"}
@@ -84,7 +84,7 @@ def staged_folder(out: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     check_output_folder(out, names)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(dir=out, prefix=".partial-"))
+        stage = Path(tempfile.mkdtemp(dir=out, prefix=STAGE_PREFIX))
     except OSError as error:
         raise BenchError(f"{out}: cannot be written ({error.strerror})") from error
     try:

@@ -11,13 +11,20 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from derainbench import __version__
-from derainbench.foundation.files import RECORD_SUFFIX, digest_of, sha256, write_json
+from derainbench.foundation import reads
+from derainbench.foundation.files import (
+    RECORD_SUFFIX,
+    STAGE_PREFIX,
+    digest_of,
+    sha256,
+    write_json,
+)
 from derainbench.foundation.packages import ROOT, own_packages
 
 PACKAGES = (
@@ -73,14 +80,52 @@ def record(
     }
 
 
-def write_record(output: Path, *others: Path, **kwargs: Any) -> None:
+def write_record(
+    output: Path, *others: Path, inputs: Mapping[str, str] | None = None, **kwargs: Any
+) -> None:
     """Writes the record of ``output`` beside it, as ``<output>.provenance.json``.
 
     It holds the SHA-256 of the output, and of ``others`` made with it in the same folder:
     :mod:`derainbench.foundation.outputs` knows by them what was made here.
+
+    Args:
+        output: the result.
+        others: further ones.
+        inputs: digests of what it was computed from, by a name for it; default: of every file that
+            was read for it, see :mod:`derainbench.foundation.reads`.
+        kwargs: see :func:`record`.
+
+    Raises:
+        ValueError: if nothing was read for it and no inputs are given: a result out of nothing.
     """
+    inputs = inputs or digests_of_reads(output)
+    if not inputs:
+        raise ValueError(f"{output.name}: no inputs are given for its record, and none were read")
     made = {file.name: sha256(file) for file in (output, *others) if file.is_file()}
-    write_json(output.with_name(output.name + RECORD_SUFFIX), record(**kwargs) | {"outputs": made})
+    content = record(inputs=inputs, **kwargs) | {"outputs": made}
+    write_json(output.with_name(output.name + RECORD_SUFFIX), content)
+
+
+def digests_of_reads(output: Path) -> dict[str, str]:
+    """SHA-256 of the files read for a result, what was made with it in one folder apart."""
+    in_stage = output.parent.name.startswith(STAGE_PREFIX)
+    files = [
+        file
+        for file in reads.read_here()
+        if file != output and not (in_stage and file.is_relative_to(output.parent))
+    ]
+    named = sorted(reads.names(files).items())
+    return {name: _digest(file, *_state(file)) for name, file in named}
+
+
+def _state(file: Path) -> tuple[int, int]:
+    facts = file.stat()
+    return facts.st_mtime_ns, facts.st_size
+
+
+@lru_cache(maxsize=4096)  # tables share most of what they are computed from
+def _digest(file: Path, _modified: int, _size: int) -> str:
+    return sha256(file)
 
 
 def _program() -> str:

@@ -28,6 +28,7 @@ NEUTRAL = {
     "derainbench.foundation.outputs": "which files may be replaced, not what is in them",
     "derainbench.foundation.packages": "the names of packages",
     "derainbench.foundation.provenance": "the records beside results",
+    "derainbench.foundation.reads": "which files were read, not what is in them",
     "derainbench.foundation.seeds": "the largest seed that is taken, not what follows from one",
     "derainbench.foundation.source_graph": "what is computed again, not what is computed",
 }

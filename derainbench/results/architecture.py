@@ -54,9 +54,10 @@ class Block:
         inside: for each child of that part, the modules in it.
         input_shape, output_shape: [T,N,C,H,W] or [N,C,H,W].
         parameters: their number.
-        spike_macs, analog_macs: dense MACs of layers on spikes and on analog input, all time
-            steps; attention is in neither.
+        spike_macs, analog_macs: dense MACs of layers on spikes and on values (graded spikes are
+            among these), all time steps; attention is in neither.
         sources: blocks, or :data:`INPUT`, whose outputs it takes.
+        undetermined_macs: those of layers whose input was zero in every probing.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Block:
     spike_macs: float
     analog_macs: float
     sources: tuple[str, ...]
+    undetermined_macs: float = 0.0
 
     @property
     def side(self) -> int:
@@ -123,7 +125,11 @@ _FORMAT = TypeAdapter(Architecture)
 
 def write_architecture(found: Architecture, file: Path) -> None:
     """Writes a network as JSON, whole or not at all."""
-    write_json(file, _FORMAT.dump_python(found, mode="json"))
+    content = _FORMAT.dump_python(found, mode="json")
+    for block in content["blocks"]:
+        if not block["undetermined_macs"]:
+            del block["undetermined_macs"]
+    write_json(file, content)
 
 
 def read_architecture(config: Config, model: str) -> Architecture:

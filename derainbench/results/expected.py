@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # In the order of the report.
 TABLES = (
     "claims",
+    "coverage",
     "papers",
     "quality",
     "comparison",
@@ -26,6 +27,8 @@ TABLES = (
     "selection",
     "realrain",
     "complexity",
+    "equal_quality",
+    "quality_energy",
     "savings",
     "break_even",
     "structure",
@@ -41,9 +44,12 @@ def spiking_runs(config: Config) -> list[str]:
 
 
 def energy_figures(config: Config, papers: list[Paper]) -> list[str]:
-    """Names of the figures on energy: one per paper, three per run of a spiking model."""
+    """Names of the figures on energy: one of all runs, one or two per paper, three per spiking run."""
     kinds = ("energy-by-block", "firing-rates", "scenarios")
-    names = [f"break-even-{paper.name}" for paper in papers]
+    names = ["quality-energy"]
+    for paper in papers:
+        names.append(f"break-even-{paper.name}")
+        names += [f"cache-sensitivity-{paper.name}"] * bool(paper.counterpart)
     return names + [f"{kind}-{run}" for run in spiking_runs(config) for kind in kinds]
 
 
@@ -51,6 +57,11 @@ def spike_figures(config: Config) -> list[str]:
     """Names of the figures on spikes: two per run of a spiking model."""
     kinds = ("membrane-potentials", "rain-spikes")
     return [f"{kind}-{run}" for run in spiking_runs(config) for kind in kinds]
+
+
+def verdict_figures(papers: list[Paper]) -> list[str]:
+    """Names of the figures of verdicts: one per paper."""
+    return [f"verdicts-{paper.name}" for paper in papers]
 
 
 def paper_tables(paper: Paper) -> list[str]:

@@ -67,7 +67,7 @@ class Layout:
         return self.root / "rated" / "input" / f"{dataset}.csv"
 
     def account(self, run: str, variant: str) -> Path:
-        """Folder of a run's operation counts: ``energy.json``, ``layers.csv``, ``others.csv``."""
+        """Folder of a run's operation counts: ``energy.json``, ``neurobench.json`` and tables."""
         return self.root / "energy" / run / variant
 
     def account_summary(self, run: str, variant: str) -> Path:
@@ -115,7 +115,7 @@ class Layout:
 
     @property
     def scenarios(self) -> Path:
-        """Folder of ``energy.csv``, ``savings.csv`` and ``sensitivity.csv``."""
+        """Folder of ``energy.csv``, ``savings.csv``, ``memory.csv`` and ``sensitivity.csv``."""
         return self.root / "scenarios"
 
     @property
@@ -127,6 +127,11 @@ class Layout:
     def claims(self) -> Path:
         """The verdicts, a row each."""
         return self.audit / "claims.csv"
+
+    @property
+    def coverage(self) -> Path:
+        """How much of each paper is decided, and what is missing takes."""
+        return self.audit / "coverage.json"
 
     @property
     def tables(self) -> Path:

@@ -1,10 +1,8 @@
-"""Reading result files; what is read can be watched, so that a table knows what it rests on."""
+"""Reading result files, every digit kept."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from derainbench.foundation.files import regular_file
 from derainbench.foundation.frames import read_csv
 
 _ANEW = "delete the file and run again"
-_readers: list[list[Path]] = []  # of recording() blocks that are open
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -48,20 +45,5 @@ def read_number(cell: float | None) -> float:
     return math.nan if cell is None else float(cell)
 
 
-@contextmanager
-def recording() -> Iterator[list[Path]]:
-    """Gives a list of the files that this module reads in the block: what a table rests on."""
-    files: list[Path] = []
-    _readers.append(files)
-    try:
-        yield files
-    finally:
-        _readers.pop()
-
-
 def _existing(path: Path) -> Path:
-    regular_file(path, "missing; run snakemake with this configuration first")
-    for files in _readers:
-        if path not in files:
-            files.append(path)
-    return path
+    return regular_file(path, "missing; run snakemake with this configuration first")

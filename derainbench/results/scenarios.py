@@ -13,9 +13,11 @@ from derainbench.results.reading import read_table
 if TYPE_CHECKING:
     from derainbench.config.schema import Config
 
+CACHE_VARIED = "last cache"  # in ``sensitivity.csv``: the bytes of the largest cache are varied
+
 
 def read_scenarios(config: Config, name: str) -> pd.DataFrame:
-    """A table of ``derainbench scenarios``: "energy", "savings" or "sensitivity"."""
+    """A table of ``derainbench scenarios``: "energy", "savings", "memory", "sensitivity"."""
     return read_table(Path(config.results) / "scenarios" / f"{name}.csv")
 
 

@@ -1,4 +1,4 @@
-"""Whether a mean agrees with a published value to within a margin."""
+"""Whether a mean agrees with a published value to within a margin, and how many values would tell."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import scipy  # scipy.stats is imported where it is first used: it takes a second
 
 from derainbench.statistics.bootstrap import LEVEL
 from derainbench.statistics.effects import spread
 
-EQUIVALENT, DIFFERENT, UNDECIDED = "equivalent", "different", "undecided"
+TWO_ONE_SIDED = 2 * LEVEL - 1  # 90 %: inside a margin exactly where both tests at 5 % reject
+UNDECIDED = "undecided"  # of a comparison that found neither the one nor the other
+MOST_VALUES = 10_000  # more than anybody measures
 
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Whether a mean agrees with a published value to within a margin.
+    """How a mean lies to a published value.
 
     Attributes:
         n: values.
         difference: mean - published.
-        low, high: interval of the difference at level 2 LEVEL - 1 (90 %): it lies inside the margin
-            exactly where both one-sided tests reject.
+        low, high: interval of the difference at level :data:`TWO_ONE_SIDED`.
         p: of the two one-sided tests; NaN for one value.
-        verdict: equivalent (p < 1 - LEVEL), different (the interval lies wholly outside the
-            margin), undecided, or why there is no test.
+        inside: whether both tests reject at 5 %: the mean agrees to within the margin.
+        outside: whether the interval lies wholly outside the margin.
     """
 
     n: int
@@ -33,12 +35,11 @@ class Equivalence:
     low: float
     high: float
     p: float
-    verdict: str
+    inside: bool
+    outside: bool
 
 
-def equivalence(
-    values: Sequence[float], published: float, margin: float, unit: str = "seed"
-) -> Equivalence:
+def equivalence(values: Sequence[float], published: float, margin: float) -> Equivalence:
     """Two one-sided t-tests of a mean against a published value.
 
     With m = mean - published, s = sd / sqrt(n): t1 = (m + margin) / s must be significantly
@@ -49,16 +50,15 @@ def equivalence(
 
     Args:
         values: one mean per seed, or one score per image; those that are not finite are left out.
+            One value alone is no test: it lies neither inside nor outside.
         published: in the same unit.
         margin: largest difference that counts as none, in the same unit; positive.
-        unit: what the values are, for the verdict of a single one.
     """
-    scatter = spread(values, 2 * LEVEL - 1)
+    scatter = spread(values, TWO_ONE_SIDED)
     difference = scatter.mean - published
     if scatter.n < 2:
         none = math.nan
-        why = f"one {unit} only: no test" if scatter.n else "no finite score: no test"
-        return Equivalence(scatter.n, difference, none, none, none, why)
+        return Equivalence(scatter.n, difference, none, none, none, inside=False, outside=False)
     low, high = scatter.low - published, scatter.high - published
     s = scatter.sd / math.sqrt(scatter.n)
     if s > 0:
@@ -67,8 +67,29 @@ def equivalence(
         p = float(max(above, below))
     else:
         p = float(abs(difference) >= margin)
-    if p < 1 - LEVEL:
-        verdict = EQUIVALENT
-    else:
-        verdict = DIFFERENT if low > margin or high < -margin else UNDECIDED
-    return Equivalence(scatter.n, difference, low, high, p, verdict)
+    outside = low > margin or high < -margin
+    return Equivalence(scatter.n, difference, low, high, p, inside=p < 1 - LEVEL, outside=outside)
+
+
+def values_to_decide(sd: float, gap: float, *, least: int, groups: int = 1) -> int | None:
+    """How many values a one-sided test at 5 % takes, if mean and scatter stay what they are.
+
+    The smallest n at which the half-width of the 90 % interval, t(0.95, groups (n - 1)) sd
+    sqrt(groups / n), falls below the gap.
+
+    Args:
+        sd: scatter of single values.
+        gap: distance of the mean from the bound that it is held against.
+        least: fewest that count as a test; 2 or more.
+        groups: 1 for a mean, 2 for the difference of two means with n values each.
+
+    Returns:
+        n per group, or None where the mean lies at the bound itself, or more than
+        :data:`MOST_VALUES` would be needed.
+    """
+    if not gap > 0 or math.isnan(sd):
+        return None
+    n = np.arange(least, MOST_VALUES + 1)
+    half = scipy.stats.t.ppf(LEVEL, groups * (n - 1)) * sd * np.sqrt(groups / n)
+    enough = half < gap
+    return int(n[enough.argmax()]) if enough.any() else None

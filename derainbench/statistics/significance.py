@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy  # scipy.stats is imported where it is first used: it takes a second
@@ -36,29 +37,65 @@ def holm(p_values: ArrayLike) -> list[float]:
     return corrected.tolist()
 
 
-def seeds_p(first: Sequence[float], second: Sequence[float]) -> float:
-    """Two-sided p-value of Student's t-test that two networks' means over seeds are equal.
+@dataclass(frozen=True)
+class SeedDifference:
+    """The difference of two networks' means over seeds.
+
+    Attributes:
+        first, second: seeds with a finite mean.
+        difference: first mean - second mean; NaN where a network has none.
+        sd: scatter over seeds, the same for both; NaN for one seed each.
+        error: standard error of the difference.
+        freedom: degrees of freedom.
+    """
+
+    first: int
+    second: int
+    difference: float
+    sd: float
+    error: float
+    freedom: int
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of Student's t-test that the means are equal; NaN without scatter."""
+        if math.isnan(self.error):
+            return math.nan
+        if self.error == 0:
+            return float(self.difference == 0)
+        return float(2 * scipy.stats.t.sf(abs(self.difference) / self.error, self.freedom))
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Student's interval of the difference; NaN without scatter."""
+        if math.isnan(self.error):
+            return math.nan, math.nan
+        half = float(scipy.stats.t.ppf((1 + level) / 2, self.freedom)) * self.error
+        return self.difference - half, self.difference + half
+
+
+def seeds_difference(first: Sequence[float], second: Sequence[float]) -> SeedDifference:
+    """How two networks' means over seeds differ, by Student's t-test.
 
     Means that are not finite are left out.
 
     The scatter over seeds is taken to be the same for both, so that one seed of one network can be
     held against several of the other: t = (m1 - m2) / (s sqrt(1/n1 + 1/n2)), s pooled, with
-    n1 + n2 - 2 degrees of freedom.
+    n1 + n2 - 2 degrees of freedom. With one seed each nothing tells seeds from networks.
 
     Args:
         first: one mean score per seed of the first network.
         second: of the second.
-
-    Returns:
-        p, or NaN for one seed each: nothing then tells seeds from networks; or for none of one.
     """
     a, b = (x[np.isfinite(x)] for x in (np.asarray(first, float), np.asarray(second, float)))
     freedom = len(a) + len(b) - 2
-    if freedom < 1 or not len(a) or not len(b):
-        return math.nan
-    squares = ((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum()
-    error = math.sqrt(squares / freedom * (1 / len(a) + 1 / len(b)))
-    difference = abs(float(a.mean() - b.mean()))
-    if error == 0:
-        return float(difference == 0)
-    return float(2 * scipy.stats.t.sf(difference / error, freedom))
+    difference = float(a.mean() - b.mean()) if len(a) and len(b) else math.nan
+    sd = error = math.nan
+    if freedom > 0 and len(a) and len(b):
+        sd = math.sqrt((((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum()) / freedom)
+        error = sd * math.sqrt(1 / len(a) + 1 / len(b))
+    return SeedDifference(len(a), len(b), difference, sd, error, freedom)
+
+
+def seeds_p(first: Sequence[float], second: Sequence[float]) -> float:
+    """Two-sided p-value of :func:`seeds_difference`: that two networks' means are equal."""
+    return seeds_difference(first, second).p

@@ -50,6 +50,7 @@ rule crosscheck:
     output:
         summary=FILES.crosscheck / "crosscheck.csv",
         layers=FILES.crosscheck / "crosscheck-layers.csv",
+        sizes=FILES.crosscheck / "crosscheck-sizes.csv",
     log:
         f"{RESULTS}/logs/crosscheck.log",
     benchmark:
@@ -75,6 +76,7 @@ rule energy:
     output:
         layers=FILES.account("{run}", "{variant}") / "layers.csv",
         others=FILES.account("{run}", "{variant}") / "others.csv",
+        neurobench=FILES.account("{run}", "{variant}") / "neurobench.json",
         account=FILES.account_summary("{run}", "{variant}"),
     log:
         f"{RESULTS}/logs/energy/{{run}}/{{variant}}.log",
@@ -111,6 +113,7 @@ rule scenarios:
     output:
         energy=FILES.scenarios / "energy.csv",
         savings=FILES.scenarios / "savings.csv",
+        memory=FILES.scenarios / "memory.csv",
     log:
         f"{RESULTS}/logs/scenarios.log",
     benchmark:
@@ -127,7 +130,7 @@ rule scenarios:
         " > {log:q} 2>&1"
 
 
-# How the full-size verdicts move with time steps, image size and costs, no training needed.
+# How the full-size verdicts move with time steps, image size, costs and caches, no training needed.
 rule sensitivity:
     output:
         FILES.scenarios / "sensitivity.csv",

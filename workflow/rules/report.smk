@@ -8,6 +8,7 @@ RATED += [FILES.no_reference(r, v, d) for r, v, d in CONFIG.evaluations() if not
 SPIKES = [FILES.spikes_answer(r, v) for r, v, _ in CONFIG.spiking()]
 ENERGY_FIGURES = expected.energy_figures(CONFIG, PAPERS)
 SPIKE_FIGURES = expected.spike_figures(CONFIG)
+VERDICT_FIGURES = expected.verdict_figures(PAPERS)
 PAPER_TABLES = [(paper.name, name) for paper in PAPERS for name in expected.paper_tables(paper)]
 PAPER_FIGURES = [(p.name, name) for p in PAPERS for name in expected.paper_figures(CONFIG, p)]
 
@@ -20,6 +21,7 @@ localrules:
     papers,
     energy_figures,
     spike_figures,
+    verdict_figures,
     page,
 
 
@@ -47,10 +49,13 @@ rule audit:
         rules.scenarios.output,
         rules.crosscheck.output,
         [FILES.gradients(paper.name) for paper in PAPERS],
+        # Whether the whole published test set was scored.
+        [FILES.data(dataset) / "dataset.json" for dataset in CONFIG.tested()],
         config=rules.record_config.output,
     output:
         claims=FILES.claims,
         tree=FILES.audit / "claims.json",
+        coverage=FILES.coverage,
     log:
         f"{RESULTS}/logs/audit.log",
     benchmark:
@@ -134,9 +139,11 @@ rule figures:
 # Where the energy goes, and whom it beats at which firing rate.
 rule energy_figures:
     input:
+        SCORES,
         COUNTS,
         rules.structure.output,
         rules.scenarios.output,
+        rules.sensitivity.output,
         config=rules.record_config.output,
     output:
         report(
@@ -182,6 +189,32 @@ rule spike_figures:
         folder=FILES.figures,
     shell:
         "python -m derainbench spike-figures --config {input.config:q} --out {params.folder:q}"
+        " > {log:q} 2>&1"
+
+
+# The verdicts on every paper, on a slide.
+rule verdict_figures:
+    input:
+        rules.audit.output,
+        config=rules.record_config.output,
+    output:
+        report(
+            [FILES.figure(name) for name in VERDICT_FIGURES],
+            caption="../report/verdicts.rst",
+            category="Figures",
+        ),
+        [FILES.figure(name, kind) for name in VERDICT_FIGURES for kind in ("pdf", "png")],
+    log:
+        f"{RESULTS}/logs/verdict_figures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/verdict_figures.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        code=code("verdict-figures"),
+        folder=FILES.figures,
+    shell:
+        "python -m derainbench verdict-figures --config {input.config:q} --out {params.folder:q}"
         " > {log:q} 2>&1"
 
 
@@ -240,6 +273,7 @@ rule page:
         rules.figures.output,
         rules.energy_figures.output,
         rules.spike_figures.output,
+        rules.verdict_figures.output,
         rules.papers.output,
         rules.leaks.output,
         [
@@ -269,5 +303,5 @@ rule page:
 onsuccess:
     # For people who look at the terminal; derainbench/workflow/run.py shows these lines alone.
     if FILES.page.is_file() and FILES.claims.is_file():
-        for line in verdict_summary(FILES.page, FILES.claims):
+        for line in verdict_summary(FILES.page, FILES.claims, FILES.table("equal_quality")):
             print(f"{SUMMARY}{line}")

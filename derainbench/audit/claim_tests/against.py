@@ -12,6 +12,7 @@ from itertools import product
 import pandas as pd
 
 from derainbench.audit.case import Case, Missing, Verdict
+from derainbench.audit.verdict_rule import on_count
 from derainbench.catalog.costs import DEFAULT_COSTS
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.scenarios import scenarios
@@ -32,7 +33,7 @@ def energy_against(case: Case) -> Iterator[Verdict]:
     fires against one whose neurons always do, the largest the reverse: a published share outside of
     that under every cost table is contradicted, whatever was trained.
     """
-    against = _against(case)
+    against = case.named_network()
     table = case.table(ENERGY)
     table = table[(table["source"] == "structure") & ~table["zero_skipping"]]
     both = {name: table[table["model"] == name] for name in (case.paper.network, against)}
@@ -107,7 +108,7 @@ def macs_against(case: Case) -> Iterator[Verdict]:
 
 def _saved(case: Case, what: str) -> Verdict:
     """The share that is saved by true counts, and which counts of others give the published one."""
-    against = _against(case)
+    against = case.named_network()
     table = case.table(STRUCTURE).set_index("model")
     column = {PARAMETERS: "parameters", MACS: "gmacs"}[what]
     mine, theirs = (float(table[column][name]) for name in (case.paper.network, against))
@@ -130,7 +131,7 @@ def _saved(case: Case, what: str) -> Verdict:
             else f"; none of {tried} counts of others gives the published share"
         )
     return case.verdict(
-        Outcome.REPRODUCED if fits else Outcome.DEVIATES,
+        on_count(fits),
         reason,
         reading=f"against {model_card(against).title}",
         measured=saved,
@@ -162,10 +163,3 @@ def _coincidences(case: Case, what: str, against: str) -> tuple[list[str], int]:
                 )
                 found.append(f"those of {counter}{sizes} give {saved:.2%} ({amounts})")
     return found, tried
-
-
-def _against(case: Case) -> str:
-    """The network that a claim names."""
-    if case.claim.against is None:
-        raise Missing("the claim names no network")
-    return case.claim.against

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from derainbench.audit.case import Case, Missing, Verdict
-from derainbench.audit.claim_tests.scores import called, every_protocol, seeds_text
+from derainbench.audit.claim_tests.scores import called, every_protocol
 from derainbench.audit.method_comparisons import LUMA
 from derainbench.audit.selection import selection
+from derainbench.audit.verdict_rule import numbered
 from derainbench.catalog.verdicts import Outcome
 from derainbench.foundation.errors import BenchError
 from derainbench.metrics.infinite import finite
@@ -39,6 +40,7 @@ def gap(case: Case) -> Iterator[Verdict]:
                 reason,
                 reading=f"{way}: {called(entry)}",
                 measured=moved,
+                scaled_down=not case.speaks_for_paper(entry.spec),
                 evidence=(evidence,),
             )
 
@@ -68,7 +70,7 @@ def _ways(
         yield (
             "another seed",
             seeds.max() - seeds.min(),
-            f"its {seeds_text(len(seeds))} score {seeds.min():.2f} to {seeds.max():.2f} dB (protocol "
+            f"its {numbered(len(seeds), 'seed')} score {seeds.min():.2f} to {seeds.max():.2f} dB (protocol "
             f"{case.claim.protocol})",
             "tables/seeds.csv",
         )
@@ -82,6 +84,6 @@ def _ways(
             "the epoch chosen on the test images",
             max(leaked),
             f"that adds at most {max(leaked):.2f} dB of RGB PSNR of central crops, "
-            f"{seeds_text(len(leaked))}",
+            f"{numbered(len(leaked), 'seed')}",
             "tables/selection.csv",
         )

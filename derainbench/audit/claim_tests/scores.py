@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from derainbench.audit.case import Case, Missing, Verdict, as_published
+from derainbench.audit.score_samples import published_images, score_samples
+from derainbench.audit.verdict_rule import Sample, numbered, on_bound, on_number
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.runs import Training
@@ -19,16 +21,18 @@ from derainbench.foundation.errors import BenchError
 from derainbench.metrics.infinite import finite, infinite_note
 from derainbench.results.runs import RunVariant, run_variants
 from derainbench.results.scores import read_scores
-from derainbench.statistics.bootstrap import LEVEL, mean_interval
+from derainbench.statistics.bootstrap import mean_interval
 from derainbench.statistics.effects import spread
-from derainbench.statistics.significance import seeds_p
 
 NO_MEAN = "every image was restored perfectly: PSNR is infinite and has no mean"
 
 
 def score(case: Case) -> Iterator[Verdict]:
-    """PSNR of the paper's network after its training on a test set, in dB, over seeds."""
-    scores = _scores(case, case.dataset)
+    """PSNR of the paper's network after its training on a test set, in dB.
+
+    A score has no direction to be refuted: outside the tolerance it deviates.
+    """
+    scores = claimed_scores(case, case.dataset)
     full_size = {e.run: e for e in case.network_runs() if as_published(case.config, e.spec)}
     tested = False
     for run, entry in full_size.items():
@@ -40,16 +44,23 @@ def score(case: Case) -> Iterator[Verdict]:
         if not over_seeds.n:
             yield case.verdict(Outcome.UNDECIDED, NO_MEAN, reading=reading)
             continue
+        of_run = scores[scores["run"] == run]
         weights = "official weights" if entry.spec.counted else OTHERS
-        weights = seeds_text(len(means)) if entry.spec.train else weights
-        note = infinite_note(scores[scores["run"] == run])
+        weights = numbered(len(means), "seed") if entry.spec.train else weights
+        images, whole = of_run["image"].nunique(), published_images(case.config, case.dataset)
+        samples = score_samples(case.config, case.dataset, of_run)
+        ruling = on_number(samples, case.claim.number, case.claim.allowed, value=over_seeds.mean)
+        note = infinite_note(of_run)
         yield case.verdict(
-            Outcome.REPRODUCED if case.claim.within(over_seeds.mean) else Outcome.DEVIATES,
-            f"{over_seeds.mean:.2f} dB in protocol {case.claim.protocol}, {weights}{'.' * bool(note)}{note}",
+            ruling.outcome,
+            f"{over_seeds.mean:.2f} dB in protocol {case.claim.protocol}, {weights}, "
+            f"{numbered(images, 'image')} of {whole or 'a set of unknown size'}; {ruling.reason}"
+            f"{'.' * bool(note)}{note}",
             reading=reading,
             measured=over_seeds.mean,
             low=over_seeds.low,
             high=over_seeds.high,
+            more_seeds=ruling.more_seeds,
             evidence=("tables/quality.csv", "tables/seeds.csv"),
         )
     if not tested:
@@ -63,12 +74,11 @@ def called(entry: RunVariant) -> str:
     return entry.title if entry.spec.counted else f"{entry.title}, {OTHERS}"
 
 
-def seeds_text(number: int) -> str:
-    return "one seed" if number == 1 else f"{number} seeds"
-
-
 def comparable(case: Case) -> Iterator[Verdict]:
-    """PSNR against the best ANN trained on the same data, in dB, on every test set."""
+    """PSNR against the best ANN trained on the same data, in dB, on every test set.
+
+    Comparable means not worse by more than the tolerance, over seeds and over images.
+    """
     trained = {e.run: (e, e.spec.train) for e in case.network_runs() if e.spec.train}
     if not trained:
         raise Missing("no run of the network was trained in this configuration")
@@ -76,7 +86,7 @@ def comparable(case: Case) -> Iterator[Verdict]:
     for dataset in dict.fromkeys(d for entry, _ in trained.values() for d in entry.spec.test):
         if not case.config.paired(dataset):
             continue
-        scores = _scores(case, dataset)
+        scores = claimed_scores(case, dataset)
         images = _by_image(scores, "psnr")
         for run, (entry, training) in trained.items():
             baselines = _baselines(case, training)
@@ -98,21 +108,17 @@ def _against(
     baselines: dict[str, str],
 ) -> Verdict:
     """The network against the best of its baselines, over the same images."""
-    mean, low, high = _difference(scores, entry.run, best, "psnr")
-    ssim, ssim_low, ssim_high = _difference(scores, entry.run, best, "ssim")
-    worse = -case.claim.tolerance
-    outcome = Outcome.UNDECIDED
-    if low >= worse:
-        outcome = Outcome.REPRODUCED
-    elif high < worse:
-        outcome = Outcome.CONTRADICTED
+    mean, low, high = difference(scores, entry.run, best, "psnr")
+    ssim, ssim_low, ssim_high = difference(scores, entry.run, best, "ssim")
     seeds = scores.groupby("run")["variant"].nunique()
+    ruling = on_bound(samples_of_difference(scores, entry.run, best), -case.claim.tolerance)
     outcome, reason = case.scaled(
         entry.spec,
-        outcome,
+        ruling.outcome,
         f"{mean:+.2f} dB against {baselines[best]}, the best of {len(baselines)} ANN(s) trained on "
-        f"the same data ({seeds_text(seeds[entry.run])} against {seeds_text(seeds[best])}; protocol "
-        f"{case.claim.protocol}); comparable: not worse by more than {case.claim.tolerance} dB. "
+        f"the same data ({numbered(seeds[entry.run], 'seed')} against "
+        f"{numbered(seeds[best], 'seed')}; protocol {case.claim.protocol}); comparable: not worse by "
+        f"more than {case.claim.tolerance} dB; {ruling.reason}. "
         f"SSIM {ssim:+.4f} [{ssim_low:+.4f}, {ssim_high:+.4f}]",
     )
     return case.verdict(
@@ -122,6 +128,8 @@ def _against(
         measured=mean,
         low=low,
         high=high,
+        more_seeds=ruling.more_seeds,
+        scaled_down=not case.speaks_for_paper(entry.spec),
         evidence=("tables/quality.csv", "tables/paired.csv"),
     )
 
@@ -162,26 +170,19 @@ def ablation(case: Case) -> Iterator[Verdict]:
 
 def _with_and_without(case: Case, base: str, run: str, dataset: str) -> Verdict:
     """The network against an ablation: over images, and over seeds."""
-    scores = pd.concat([_scores(case, dataset), _scores(case, dataset, ablations=True)])
-    mean, low, high = _difference(scores, base, run, "psnr")
-    per_seed = finite(scores).groupby(["run", "variant"])["psnr"].mean()
-    seeds = {name: per_seed[name].tolist() for name in (base, run)}
-    p = seeds_p(seeds[base], seeds[run])
-    outcome = Outcome.UNDECIDED
-    if p < 1 - LEVEL and low > 0:
-        outcome = Outcome.REPRODUCED
-    elif p < 1 - LEVEL and high < 0:
-        outcome = Outcome.CONTRADICTED
-    among = (
-        "one seed each: what another would change is not known"
-        if pd.isna(p)
-        else f"{seeds_text(len(seeds[base]))} against {seeds_text(len(seeds[run]))}, p = {p:.3f} over seeds"
+    scores = pd.concat(
+        [claimed_scores(case, dataset), claimed_scores(case, dataset, ablations=True)]
     )
+    mean, low, high = difference(scores, base, run, "psnr")
+    ruling = on_bound(samples_of_difference(scores, base, run), 0)
+    counts = scores.groupby("run")["variant"].nunique()
+    among = f"{numbered(counts[base], 'seed')} against {numbered(counts[run], 'seed')}"
     titles = [case.config.runs[name].title or name for name in (base, run)]
     outcome, reason = case.scaled(
         case.config.runs[base],
-        outcome,
-        f"{mean:+.2f} dB with against without (protocol {case.claim.protocol}); {among}",
+        ruling.outcome,
+        f"{mean:+.2f} dB with against without (protocol {case.claim.protocol}; {among}); "
+        f"{ruling.reason}",
     )
     return case.verdict(
         outcome,
@@ -190,6 +191,8 @@ def _with_and_without(case: Case, base: str, run: str, dataset: str) -> Verdict:
         measured=mean,
         low=low,
         high=high,
+        more_seeds=ruling.more_seeds,
+        scaled_down=not case.speaks_for_paper(case.config.runs[base]),
         evidence=tuple(
             f"scores/{name}/{variant}/{dataset}/per_image.csv"
             for name in (base, run)
@@ -198,7 +201,7 @@ def _with_and_without(case: Case, base: str, run: str, dataset: str) -> Verdict:
     )
 
 
-def _scores(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
+def claimed_scores(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
     """Per-image scores on a test set, under the claim's protocol."""
     scores = every_protocol(case, dataset, ablations=ablations)
     return scores[scores["protocol"] == case.claim.protocol]
@@ -222,7 +225,16 @@ def _by_image(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     return wide[wide.columns[~np.isinf(wide.to_numpy()).any(axis=0)]]
 
 
-def _difference(
+def samples_of_difference(scores: pd.DataFrame, run: str, other: str) -> list[Sample]:
+    """The difference of two runs over seeds, and over the same images: both are drawn."""
+    per_seed = finite(scores).groupby(["run", "variant"])["psnr"].mean()
+    images = _by_image(scores[scores["run"].isin([run, other])], "psnr")
+    own, others = (per_seed[name].tolist() for name in (run, other))
+    over_images = Sample.over("image", (images.T[run] - images.T[other]).dropna().tolist())
+    return [Sample.between_seeds(own, others), over_images]
+
+
+def difference(
     scores: pd.DataFrame, run: str, other: str, metric: str
 ) -> tuple[float, float, float]:
     """Mean difference of two runs over the same images, and its interval; Missing without any."""

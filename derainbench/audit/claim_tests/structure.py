@@ -1,6 +1,7 @@
 """Tests of claims that a network's structure, the released code or a library decides: no training.
 
-Each takes a case and gives one verdict or several, where the answer depends on assumptions.
+Each takes a case and gives one verdict or several, where the answer depends on assumptions. What they
+count leaves nothing to chance, so the difference itself decides.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from derainbench.audit.case import Case, Missing, Verdict
+from derainbench.audit.verdict_rule import on_count
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.recipes import load_recipe
-from derainbench.catalog.verdicts import Outcome
 from derainbench.energy.records import ATTENTION, SPIKES
 from derainbench.foundation.frames import records
 from derainbench.training.schedule import rate_at
@@ -40,7 +41,7 @@ def parameters(case: Case) -> Iterator[Verdict]:
                 "layer types that it has no rule for: the likely origin"
             )
     yield case.verdict(
-        Outcome.REPRODUCED if fits else Outcome.CONTRADICTED,
+        on_count(fits),
         reason,
         measured=counted,
         evidence=tuple(evidence),
@@ -61,7 +62,7 @@ def analog_macs(case: Case) -> Iterator[Verdict]:
     """Operations on analog input, in GMACs of one 256x256 image, attention apart."""
     gmacs = _analog_macs(case) / 1e9
     yield case.verdict(
-        Outcome.REPRODUCED if case.claim.within(gmacs) else Outcome.DEVIATES,
+        on_count(case.claim.within(gmacs)),
         f"{gmacs:.2f} GMACs of one 256x256 image are of layers on analog input",
         measured=gmacs,
         evidence=("structure/layers.csv",),
@@ -73,7 +74,7 @@ def analog_ratio(case: Case) -> Iterator[Verdict]:
     counterpart = _macs(case.table("structure/layers.csv"), case.paper.counterpart)
     ratio = _analog_macs(case) / float(counterpart["macs"].sum())
     yield case.verdict(
-        Outcome.REPRODUCED if case.claim.within(ratio) else Outcome.DEVIATES,
+        on_count(case.claim.within(ratio)),
         "priced alike, no firing rate makes it cheaper than its ANN counterpart"
         if ratio >= 1
         else "priced alike, a firing rate low enough makes it cheaper than its ANN counterpart",
@@ -91,7 +92,7 @@ def schedule(case: Case) -> Iterator[Verdict]:
     first, after = rate_at(recipe, 0), rate_at(recipe, recipe.warmup_epochs + 1)
     fits = first == case.claim.published and after > recipe.lr
     yield case.verdict(
-        Outcome.REPRODUCED if fits else Outcome.DEVIATES,
+        on_count(fits),
         f"the authors' schedule, rebuilt here and held to the rates of their code by the tests, trains "
         f"the first epoch at {first:g}, and epoch {recipe.warmup_epochs + 2} at "
         f"{after / recipe.lr:.7f} times the base rate",
@@ -104,7 +105,7 @@ def library(case: Case) -> Iterator[Verdict]:
     reach, file = case.gradients()
     taken = "backend" in reach.lif_arguments
     yield case.verdict(
-        Outcome.CONTRADICTED if taken else Outcome.REPRODUCED,
+        on_count(not taken),
         f"spikingjelly {reach.spikingjelly}, installed here, "
         + ("takes" if taken else "refuses")
         + " LIFNode(backend=...), which the authors' code passes; older releases are not installed "

@@ -9,6 +9,8 @@ from derainbench.energy.conformance.subject import DoesNotApply, Finding, Subjec
 from derainbench.energy.conformance.topology import absent, differences, topology
 from derainbench.energy.counter import OperationCounter
 from derainbench.energy.networks import is_spiking, parameter_count
+from derainbench.energy.probing import probed_layers
+from derainbench.energy.readings import graded_layers, undetermined
 from derainbench.energy.records import UNKNOWN, LayerCount
 from derainbench.energy.spikes.firing_rates import firing_rates
 from derainbench.models.construction import build, constructor_arguments
@@ -31,10 +33,16 @@ def spikes_as_stated(subject: Subject) -> str:
     with torch.random.fork_rng(devices=[]):
         rates = firing_rates(subject.model, subject.image())
     silent = sum(rate == 0 for rate in rates.values())
-    return (
+    probed = probed_layers(lambda: build(subject.card.name, **subject.kwargs), subject.side)
+    said = (
         f"as the card says; time steps: {steps}, layers of neurons: {len(rates)}, of them silent "
         f"on noise: {silent}"
     )
+    if graded := list(graded_layers(probed, spiking=True)):
+        said += f"; layers on graded spikes: {', '.join(graded)}"
+    if unknown := undetermined(probed, spiking=True):
+        said += f"; layers whose input is zero in every probing: {', '.join(unknown)}"
+    return said
 
 
 def operators_have_rules(subject: Subject) -> str:

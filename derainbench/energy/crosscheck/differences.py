@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from derainbench.energy.crosscheck.other_counters import (
+from derainbench.energy.crosscheck.reading import (
     FUNCTIONS,
     RULE,
     TENSORS,
@@ -58,6 +58,7 @@ class NetworkFacts:
         places: modules by path, those that are used in several places under each.
         parameters: by the path of the module that owns them, each once.
         macs: our count by path.
+        padding: those of them that are products with padding.
         by_input: those of them by path and kind of input ("unmeasured" without values).
         observed: by path: see :class:`_Observer`.
     """
@@ -66,6 +67,7 @@ class NetworkFacts:
     places: Mapping[str, nn.Module]
     parameters: Mapping[str, int]
     macs: Mapping[str, int]
+    padding: Mapping[str, int]
     by_input: Mapping[str, Mapping[str, int]]
     observed: Mapping[str, Mapping[str, float]]
 
@@ -123,9 +125,11 @@ def network_facts(build: Callable[[], nn.Module], image: torch.Tensor) -> Networ
     else:
         counts = count_on_image(build(), image)
     macs: Counter[str] = Counter()
+    padding: Counter[str] = Counter()
     by_input: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for record in counts:
         macs[record.layer] += record.macs
+        padding[record.layer] += record.macs - record.reach
         by_input[record.layer][record.input] += record.macs
     owners = {id(p): name.rpartition(".")[0] for name, p in model.named_parameters()}
     parameters: Counter[str] = Counter()
@@ -133,7 +137,7 @@ def network_facts(build: Callable[[], nn.Module], image: torch.Tensor) -> Networ
         parameters[owners[id(parameter)]] += parameter.numel()
     places = dict(model.named_modules(remove_duplicate=False))
     return NetworkFacts(
-        dict(model.named_modules()), places, parameters, macs, by_input, totals.parts
+        dict(model.named_modules()), places, parameters, macs, padding, by_input, totals.parts
     )
 
 
@@ -180,17 +184,20 @@ def _by_module(
     path: str,
 ) -> Iterator[Reason]:
     kind = type(facts.modules[path])
-    rules = set(counter.module_types() if counter.module_types else ())
+    has_rule = counter.has_rule(kind)
     our_macs = facts.macs.get(path, 0)
     unseen = 0
     if reading.seen is not None:
         unseen = facts.parameters.get(path, 0) - reading.seen.get(path, 0)
     if FUNCTIONS in counted:
-        again = "a second time, by its function" if kind in rules else "by the functions it calls"
+        again = "a second time, by its function" if has_rule else "by the functions it calls"
         yield Reason(counted[FUNCTIONS], 0, f"counts {_kind(kind)} {again}")
     tensors = counted.get(TENSORS, 0)
-    if kind in rules:
-        yield from _by_rule(counted.get(RULE, 0), our_macs, facts, path)
+    if has_rule:
+        padding = 0 if counter.counts_padding else facts.padding.get(path, 0)
+        if padding:
+            yield Reason(-padding, 0, "leaves out products with padding")
+        yield from _by_rule(counted.get(RULE, 0), our_macs - padding, facts, path)
     elif (our_macs and not tensors) or unseen:
         yield Reason(-our_macs, -unseen, _no_rule(counter, kind, facts, path, our_macs))
     if tensors and not our_macs:
@@ -226,7 +233,7 @@ def _no_rule(
         return f"{missing}, though its base {type_name(base)} has: counted as 0"
     if our_macs and not facts.observed[path]["weighted"]:
         return f"product of two activations, no module: {missing}"
-    if our_macs:
+    if our_macs and not kind.__module__.startswith("torch.nn."):
         return f"product with weights outside any layer: {missing}"
     return f"{missing}: counted as 0"
 

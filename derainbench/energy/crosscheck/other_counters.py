@@ -11,7 +11,6 @@ import contextlib
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 from unittest import mock
 
@@ -19,86 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-RULE, FUNCTIONS, TENSORS = "module rule", "torch.nn.functional", "torch.matmul, add, mul"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One counter on one network and input.
-
-    Attributes:
-        macs: the counter's total, MACs.
-        parts: MACs by module path, children apart, and by what was counted: an operation such as
-            ``aten.add``, or how a module or function was recognised.
-        parameters: the counter's total, if it counts parameters.
-        seen: parameters by module path, if it says which; children apart.
-    """
-
-    macs: float
-    parts: Mapping[str, Mapping[str, float]]
-    parameters: int | None = None
-    seen: Mapping[str, int] | None = None
-
-
-@dataclass(frozen=True)
-class OtherCounter:
-    """A counter of another project.
-
-    Attributes:
-        name: as tables show it.
-        package: the distribution that it comes from.
-        read: counts a model's forward pass on an image [1,3,H,W].
-        module_types: module types that it knows, for one that goes by types; else None.
-        flops_per_mac: what it adds for one MAC.
-        needs_values: counts meta tensors, which have no data, not at all or otherwise than real
-            ones.
-    """
-
-    name: str
-    package: str
-    read: Callable[[nn.Module, torch.Tensor], Reading]
-    module_types: Callable[[], Iterable[type]] | None = None
-    flops_per_mac: int = 1
-    needs_values: bool = False
-
-
-class TotalsByModule:
-    """Context that splits running totals over the modules of a model; result in :attr:`parts`.
-
-    Args:
-        model: a module that is used in several places goes by its first path.
-        totals: the totals so far, by what they are totals of.
-    """
-
-    def __init__(self, model: nn.Module, totals: Callable[[], Mapping[str, float]]) -> None:
-        self.parts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-        self._model = model
-        self._totals = totals
-        self._before: dict[str, float] = {}
-        self._path = [""]
-        self._hooks: list[Any] = []
-
-    def __enter__(self) -> TotalsByModule:
-        for name, module in self._model.named_modules():
-            self._hooks += [
-                module.register_forward_pre_hook(lambda *_, name=name: self._move(name)),
-                module.register_forward_hook(lambda *_: self._move(None)),
-            ]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
-
-    def _move(self, to: str | None) -> None:
-        now = dict(self._totals())
-        for what, total in now.items():
-            self.parts[self._path[-1]][what] += total - self._before.get(what, 0)
-        self._before = now
-        if to is None:
-            self._path.pop()
-        else:
-            self._path.append(to)
+from derainbench.energy.crosscheck.neurobench_counter import neurobench_types, read_neurobench
+from derainbench.energy.crosscheck.reading import (
+    FUNCTIONS,
+    RULE,
+    TENSORS,
+    OtherCounter,
+    Reading,
+    TotalsByModule,
+)
 
 
 def by_operation(counts: Mapping[Any, int], flops_per_mac: int = 1) -> dict[str, float]:
@@ -274,6 +202,15 @@ COUNTERS = (
     # Meta tensors are interpolated by torch functions, which ptflops would count as the network's.
     OtherCounter("ptflops pytorch", "ptflops", _read_ptflops, _ptflops_types, needs_values=True),
     OtherCounter("thop", "thop", _read_thop, _thop_types),
+    OtherCounter(
+        "neurobench",
+        "neurobench",
+        read_neurobench,
+        neurobench_types,
+        needs_values=True,
+        subclasses=True,
+        counts_padding=False,
+    ),
     # Not a dependency: it cannot be imported beside spikingjelly 2.0.0.
     OtherCounter("syops", "syops", _read_syops, needs_values=True),
 )

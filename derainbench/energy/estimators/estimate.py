@@ -11,7 +11,7 @@ import torch
 from spikingjelly.activation_based import op_counter
 from torch import nn
 
-from derainbench.energy.records import ANALOG, INTEGER, SILENT
+from derainbench.energy.records import ANALOG, GRADED, INTEGER, SILENT
 from derainbench.energy.work import Work
 
 COMPUTE, MEMORY, REST = "compute", "memory", "rest"
@@ -99,7 +99,7 @@ def model_text(info: op_counter.EnergyModelInfo, **constants: Any) -> str:
 def binary_notes(benchmark: BenchmarkCount) -> list[str]:
     """How much the rule "all elements 0 or 1, or else all are values" decides."""
     notes = []
-    analog = benchmark.layers[benchmark.layers["input"].isin([ANALOG, INTEGER])]
+    analog = benchmark.layers[benchmark.layers["input"].isin([ANALOG, GRADED, INTEGER])]
     if analog["effective_operations"].sum() < analog["macs"].sum():
         share = 1 - analog["effective_operations"].sum() / analog["macs"].sum()
         notes.append(

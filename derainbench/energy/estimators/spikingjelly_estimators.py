@@ -222,7 +222,7 @@ def _read_spikesim(mode: str) -> Callable[..., Estimate]:
 ESTIMATORS = (
     Estimator("MAC and AC counters", _read_counters, "b", folds=True),
     Estimator("simple", _read_simple, "d"),
-    Estimator("lemaire", _read_lemaire, "d", folds=True, lenient=True),
+    Estimator("lemaire", _read_lemaire, "f", folds=True, lenient=True),
     Estimator("spikesim dense", _read_spikesim("dense"), "d", lenient=True),
     Estimator("spikesim event", _read_spikesim("event"), "d", lenient=True),
     Estimator("neuromc", read_neuromc, "d", lenient=True),

@@ -23,6 +23,7 @@ ANALOG: dict[str, Any] = {
     "linestyle": "--",
 }
 PLAIN: dict[str, Any] = {"facecolor": "white", "edgecolor": "black"}
+UNDETERMINED: dict[str, Any] = {"facecolor": "0.8", "edgecolor": "black", "hatch": "...."}
 NEURON: dict[str, Any] = {"facecolor": "0.93", "edgecolor": "black", "linewidth": 1.6}
 ARROW: dict[str, Any] = {
     "arrowstyle": "-|>",
@@ -63,12 +64,14 @@ def draw(architecture: Architecture) -> Figure:
     for axes in figure.axes:
         axes.set_axis_off()
     analog = sum(b.analog_macs for b in architecture.blocks)
-    total = analog + sum(b.spike_macs for b in architecture.blocks)
+    unknown = sum(b.undetermined_macs for b in architecture.blocks)
+    total = analog + unknown + sum(b.spike_macs for b in architecture.blocks)
+    not_told = f", {unknown / 1e9:.2f} G on input that was never but zero" if unknown else ""
     figure.suptitle(
         textwrap.fill(architecture.title, 170)
         + f"\n{architecture.parameters:,} parameters; one {architecture.size}x{architecture.size} image, T = {architecture.steps}: "
         f"{total / 1e9:.2f} GMACs in convolutions, of which {analog / 1e9:.2f} G "
-        f"({analog / total:.0%}) on analog input",
+        f"({analog / total:.0%}) on analog input{not_told}",
         fontsize=8.5,
         y=1,
         va="top",
@@ -76,6 +79,7 @@ def draw(architecture: Architecture) -> Figure:
     handles = [
         Patch(label="on spikes", **SPIKES),
         Patch(label="on analog input", **ANALOG),
+        *([Patch(label="on input never but zero", **UNDETERMINED)] if unknown else []),
         Patch(label="spiking neurons, threshold", **NEURON),
         Patch(label="other", **PLAIN),
     ]
@@ -116,7 +120,7 @@ def _network(
         kind = textwrap.fill(", ".join(map(_short, block.kinds)), 16)
         shape = "x".join(map(str, block.output_shape[-3:]))
         steps = f"{block.output_shape[0]} x " if len(block.output_shape) == 5 else ""
-        macs = (block.spike_macs + block.analog_macs) / 1e9
+        macs = (block.spike_macs + block.analog_macs + block.undetermined_macs) / 1e9
         if block.count > 1:
             kind = f"{block.count} x {kind}"
         lines = [_wrapped(block.name), kind, steps + shape]
@@ -165,14 +169,14 @@ def _box(axes: Axes, place: tuple[float, float], lines: list[str], look: dict[st
 
 
 def _share(axes: Axes, place: tuple[float, float], block: Block) -> None:
-    """A bar at the lower edge: MACs on spikes to the left, on analog input to the right."""
-    total = block.spike_macs + block.analog_macs
-    split = WIDTH * block.spike_macs / total if total else 0
-    for left, width, look in ((0, split, SPIKES), (split, WIDTH - split, ANALOG)):
-        if total and width:
-            axes.add_patch(
-                Rectangle((place[0] + left, place[1]), width, 0.12, linewidth=0.6, **look)
-            )
+    """A bar at the lower edge: MACs on spikes to the left, on analog input, undetermined ones."""
+    amounts = (block.spike_macs, block.analog_macs, block.undetermined_macs)
+    left = place[0]
+    for amount, look in zip(amounts, (SPIKES, ANALOG, UNDETERMINED), strict=True):
+        if amount:
+            width = WIDTH * amount / sum(amounts)
+            axes.add_patch(Rectangle((left, place[1]), width, 0.12, linewidth=0.6, **look))
+            left += width
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -228,7 +232,8 @@ def _inside(axes: Axes, kind: str, block: Block) -> None:
 
 def _look(module: Inner) -> dict[str, Any]:
     if module.kind == "convolution":
-        return ANALOG if module.input == "analog" else SPIKES
+        known = {"spikes": SPIKES, "silent": UNDETERMINED, None: SPIKES, "unmeasured": SPIKES}
+        return known.get(module.input, ANALOG)
     return NEURON if module.kind == "neurons" else PLAIN
 
 

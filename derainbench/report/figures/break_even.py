@@ -20,7 +20,8 @@ from derainbench.report.figures.style import palette
 from derainbench.results.scenarios import plain_rows
 
 CAPTION = (
-    "The full-size network against its ANN counterpart and baselines, from the structure alone. A "
+    "The full-size network against its ANN counterpart and baselines, from the structure alone (no "
+    "scores: nothing is said of quality). A "
     "dot and a line down mark the break-even rate; where there is none, no firing rate makes it "
     "cheaper. Grey bands: measured rates of its runs here, smaller networks too, for orientation."
 )
@@ -48,8 +49,14 @@ def break_even_figure(
         raise BenchError(f"no energy of {paper.network} from its structure; count it again")
     known = set(usual["model"])
     compared = [m for m in (*paper.networks[1:], *paper.baselines) if m in known]
-    figure, grid = plt.subplots(2, 2, figsize=(7.6, 5.8), sharex=True, sharey=True)
-    for axes, (letter, scenario) in zip(grid.flat, scenarios().items(), strict=True):
+    priced = {s: scenarios()[s] for s in scenarios() if (usual["scenario"] == s).any()}
+    rows = -(-len(priced) // 2)
+    figure, grid = plt.subplots(
+        rows, 2, figsize=(7.6, 2.9 * rows), sharex=True, sharey=True, squeeze=False
+    )
+    for axes in grid.flat[len(priced) :]:
+        axes.set_axis_off()
+    for axes, (letter, scenario) in zip(grid.flat, priced.items(), strict=False):
         of_scenario = usual[usual["scenario"] == letter]
         _scenario(axes, {row["model"]: row for row in records(of_scenario)}, paper, compared)
         for rate in measured.values():
@@ -60,7 +67,7 @@ def break_even_figure(
     for axes in grid[:, 0]:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set_ylabel("energy saved")
-    for axes in grid[1]:
+    for axes in grid[-1]:
         axes.set_xlabel("mean firing rate")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     if paper.claimed_saving is not None:
@@ -85,7 +92,10 @@ def _scenario(
     compared: list[str],
 ) -> None:
     """One line per network that it is held against, and the saving that the paper claims."""
-    network = by_model[paper.network]
+    network = by_model.get(paper.network)
+    if network is None:
+        axes.text(0.5, 0, "not known", ha="center")
+        return
     fixed, slope = float(network["fixed_mj"]), float(network["slope_mj"])
     rates = np.linspace(0, 1, 201)
     axes.axhline(0, color="black", linewidth=0.8)

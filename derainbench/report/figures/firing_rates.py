@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from derainbench.energy.records import SILENT, SPIKES
+from derainbench.energy.records import SPIKES
 from derainbench.report.figures.style import palette
 
 CAPTION = (
@@ -24,7 +24,7 @@ def rate_figure(layers: pd.DataFrame, title: str) -> Figure:
     """
     import seaborn as sns  # takes a second, and not every stage that gets here draws
 
-    spikes = layers[layers["input"].isin([SPIKES, SILENT]) & (layers["role"] == "layer")]
+    spikes = layers[(layers["input"] == SPIKES) & (layers["role"] == "layer")]
     rates = spikes["step_densities"].str.split(" ", expand=True).astype(float)
     rates.columns = [f"t = {i + 1}" for i in range(rates.shape[1])]
     depth = {name: i for i, name in enumerate(dict.fromkeys(spikes["layer"]), 1)}

@@ -15,6 +15,7 @@ from derainbench.data.leaks import audit
 from derainbench.data.pairs import read_split
 from derainbench.data.verify import verify
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import regular_file
 from derainbench.foundation.frames import records
 from derainbench.report.figures.style import save, style
 
@@ -38,7 +39,7 @@ def audit_folders(folders: Sequence[Path], facts: Sequence[Path] | None, out: Pa
             for folder, place in zip(named.values(), facts, strict=True):
                 verify(folder, out=place)
         content = audit(dict(zip(named, facts, strict=True)), out)
-    draw_pairs(named, pd.read_csv(out / "leaks.csv", dtype=str), out / "leaks.png")
+    draw_pairs(named, pd.read_csv(regular_file(out / "leaks.csv"), dtype=str), out / "leaks.png")
     return [
         f"{c['train_set']}/{c['train_split']} and {c['test_set']}/{c['test_split']}: "
         f"{c['exact']} of {c['test_images']} test backgrounds equal to a training background, "

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import regular_file
 
 CAPTION = "Where it rains most: pixels, membrane potentials before firing, firing rates."
 
@@ -103,7 +104,7 @@ def read_patch(path: Path) -> dict[str, np.ndarray]:
         BenchError: if it is missing or damaged.
     """
     try:
-        with np.load(path) as arrays:
+        with np.load(regular_file(path)) as arrays:
             return dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise BenchError(f"{path}: missing or damaged; run `derainbench spikes` again") from error

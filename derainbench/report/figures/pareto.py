@@ -13,6 +13,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from derainbench.catalog import published
+from derainbench.catalog.cells.printed import point_rows, printed_cells
 from derainbench.config.schema import Config
 from derainbench.data.restored import OTHERS
 from derainbench.foundation.errors import BenchError
@@ -58,8 +59,19 @@ def published_points(config: Config) -> pd.DataFrame:
 
     Columns as in :func:`pareto_points`; GMACs are missing where nobody published them.
     """
-    points = published.points()
+    points = known_points(config)
     return points[points["dataset"] == config.figures.dataset].assign(published=True)
+
+
+def known_points(config: Config) -> pd.DataFrame:
+    """Points that papers state, and those of which the size and the PSNR were transcribed.
+
+    Columns of :func:`derainbench.catalog.published.points`.
+    """
+    printed = [point_rows(printed_cells(paper)) for paper in config.paper_names]
+    return pd.concat(
+        [published.points(), *(table for table in printed if len(table))], ignore_index=True
+    )
 
 
 def caption(config: Config) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from derainbench.config.schema import Config
-from derainbench.foundation import provenance
+from derainbench.foundation import provenance, reads
 from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures import pareto, strip
 from derainbench.report.figures.page_figure import PageFigure
@@ -14,14 +14,23 @@ from derainbench.report.figures.style import save, style
 VERB = "figures"
 
 
-def write_figures(config: Config, out: Path) -> None:
-    """Writes ``pareto.{pdf,png,svg}`` and ``strip-<dataset>.png``, all or nothing."""
+def write_figures(config: Config, out: Path, images: bool = True) -> None:
+    """Writes ``pareto.{pdf,png,svg}`` and ``strip-<dataset>.png``, all or nothing.
+
+    Args:
+        config: whose results.
+        out: folder.
+        images: whether those of the data sets are at hand; without them there is no strip.
+    """
+    settings = {"configuration": config.name}
     with style(), staged_folder(out) as stage:
-        save(pareto.pareto(config), stage / "pareto")
-        name = _strip_name(config)
-        save(strip.strip(config), stage / name, ("png",))
-        for file in ("pareto.svg", f"{name}.png"):
-            provenance.write_record(stage / file, settings={"configuration": config.name})
+        with reads.recording():
+            save(pareto.pareto(config), stage / "pareto")
+            provenance.write_record(stage / "pareto.svg", settings=settings)
+        if images:
+            name = _strip_name(config)
+            save(strip.strip(config), stage / name, ("png",))
+            provenance.write_record(stage / f"{name}.png", settings=settings)
 
 
 def _strip_name(config: Config) -> str:

@@ -18,6 +18,7 @@ from derainbench.results.reading import read_json, read_table
 from derainbench.results.runs import RunVariant, run_variants
 
 VERB = "spike-figures"
+MEMBRANE = "membrane-potentials"  # figures of a patch of an image
 
 
 def _first_variants(config: Config) -> list[tuple[RunVariant, str]]:
@@ -27,11 +28,16 @@ def _first_variants(config: Config) -> list[tuple[RunVariant, str]]:
     return [(entries[run, variant], dataset) for run, (variant, dataset) in first.items()]
 
 
-def write_figures(config: Config, out: Path) -> None:
+def write_figures(config: Config, out: Path, images: bool = True) -> None:
     """Writes ``membrane-potentials-<run>`` and ``rain-spikes-<run>`` of every spiking run's first
     variant.
 
     Each as pdf, png and svg, all or nothing.
+
+    Args:
+        config: whose results.
+        out: folder.
+        images: whether the patches of images are at hand; without, there are no membrane potentials.
 
     Raises:
         BenchError: if a file of ``derainbench spikes`` is missing.
@@ -40,17 +46,19 @@ def write_figures(config: Config, out: Path) -> None:
     with style(), staged_folder(out) as stage:
         for entry, dataset in _first_variants(config):
             folder = layout_of(config).spikes(entry.run, entry.variant)
-            images = read_json(folder / "spikes.json")["images"]
+            pairs = read_json(folder / "spikes.json")["images"]
             title = f"{entry.title} ({entry.weights}, {entry.variant}) on {dataset} test"
             title = marked(config, title)
-            patch = membrane_potentials.read_patch(folder / "patch.npz")
             depths = read_table(folder / "depth.csv")
             figures = {
-                f"membrane-potentials-{entry.run}": membrane_potentials.heat_maps(patch, title),
                 f"rain-spikes-{entry.run}": spikes_by_depth.by_depth(
-                    depths, f"{title}, {images} pairs"
-                ),
+                    depths, f"{title}, {pairs} pairs"
+                )
             }
+            if images:
+                patch = membrane_potentials.read_patch(folder / "patch.npz")
+                maps = membrane_potentials.heat_maps(patch, title)
+                figures[f"{MEMBRANE}-{entry.run}"] = maps
             for name, figure in figures.items():
                 save(figure, stage / name)
                 provenance.write_record(stage / f"{name}.svg", settings=settings)
@@ -62,7 +70,7 @@ def run_figures(config: Config) -> Iterator[PageFigure]:
         folder = f"spikes/{entry.run}/*"
         yield PageFigure(
             VERB,
-            f"membrane-potentials-{entry.run}",
+            f"{MEMBRANE}-{entry.run}",
             f"{entry.title}: rain and clean patch{_as_in_papers(config, entry)}",
             membrane_potentials.CAPTION,
             (f"{folder}/patch.npz",),

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from derainbench.report.figures import energy_figures, score_figures, spike_figures
-from derainbench.report.page import energy_explorer, gaps, pareto_plot, verdict_list
-from derainbench.report.page.parts import COUNTS, ENERGY, PAPERS, REAL_RAIN, SCORES, Page
+from derainbench.report.figures import (
+    energy_figures,
+    score_figures,
+    spike_figures,
+    verdict_figures,
+)
+from derainbench.report.page import (
+    coverage_bars,
+    energy_explorer,
+    equal_quality,
+    gaps,
+    pareto_plot,
+    verdict_list,
+)
+from derainbench.report.page.parts import (
+    COUNTS,
+    ENERGY,
+    EQUAL_QUALITY,
+    PAPERS,
+    REAL_RAIN,
+    SCORES,
+    Page,
+)
 
 
 def page_content(page: Page) -> dict[str, Any]:
@@ -18,6 +38,19 @@ def page_content(page: Page) -> dict[str, Any]:
             lambda: verdict_list.paper_verdicts(config),
             layout.audit / "claims.json",
         ),
+        "coverage": page.part(
+            "coverage",
+            lambda: coverage_bars.paper_coverage(config),
+            layout.audit / "claims.json",  # whose record is of both
+        ),
+        "verdict_figures": page.figures(verdict_figures.page_figures(config)),
+        "equal_quality": page.part(
+            "headline",
+            lambda: equal_quality.headlines(page.scored),
+            layout.table("equal_quality"),
+        ),
+        "quality_energy_figure": page.figure(energy_figures.quality_energy_page_figure(config)),
+        "equal_quality_tables": page.tables(EQUAL_QUALITY),
         "side_by_side": page.tables(PAPERS),
         "papers": page.papers(),
         "pareto": page.part("pareto", lambda: pareto_plot.pareto(page.scored, page.counted)),
@@ -26,7 +59,7 @@ def page_content(page: Page) -> dict[str, Any]:
         "strip": page.figure(score_figures.strip_figure(config)),
         "quality": page.tables(SCORES | REAL_RAIN),
         "explorer": page.part(
-            "explorer", lambda: energy_explorer.energy(config), layout.scenarios / "energy.csv"
+            "explorer", lambda: energy_explorer.energy(page.scored), layout.scenarios / "energy.csv"
         ),
         "break_even": page.figures(energy_figures.break_even_figures(config)),
         "energy": page.tables(COUNTS | ENERGY),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from derainbench.audit.equal_quality import quality_columns
 from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
 from derainbench.catalog.model_cards import model_card, model_names
@@ -30,13 +31,16 @@ def energy(config: Config) -> dict[str, Any]:
     Returns:
         ``networks``: each with ``firing_rate`` (measured, or None), ``claimed`` (the saving that its paper
         claims, or None), ``prices``: {costs: {option: [fixed, slope]}} in mJ, energy = fixed +
-        slope * rate, and ``baselines``: each with ``energies`` {costs: {option: mJ}}; options by
-        :func:`option_key`.
+        slope * rate, and ``baselines``: each with ``energies`` {costs: {option: mJ}}, options by
+        :func:`option_key`, and ``quality``: ``text``, the PSNRs of both or why there are none, and
+        ``equal``; None for the structure alone, of which nothing is scored.
 
     Raises:
         BenchError: if ``scenarios/*.csv`` is missing.
     """
     table, saved = read_scenarios(config, "energy"), read_scenarios(config, "savings")
+    quality = quality_columns(config, saved)[["psnr", "psnr_baseline", "equal_quality", "why_not"]]
+    saved = saved.join(quality)
     weights = {f"{e.run}/{e.variant}": e.weights for e in run_variants(config)}
     papers = map(read_audited_paper, config.paper_names)
     claimed = {paper.network: paper.claimed_saving for paper in papers}
@@ -55,7 +59,7 @@ def energy(config: Config) -> dict[str, Any]:
                 "firing_rate": rates[0] if rates else None,
                 "claimed": claimed.get(first["model"]),
                 "prices": _by_option(priced, lambda row: [row["fixed_mj"], row["slope_mj"]]),
-                "baselines": _baselines(savings, priced, of_source),
+                "baselines": _baselines(config, savings, priced, of_source),
             }
         )
     return plain(
@@ -95,13 +99,29 @@ def _counterparts() -> set[str]:
     return {name for name in model_names() if model_card(name).counterpart_of}
 
 
+def _quality(config: Config, row: dict[str, Any]) -> dict[str, Any]:
+    """The PSNRs of a pair, or why it has none, and whether it may be compared."""
+    if row["why_not"]:
+        # What the structure alone gives says nothing of quality, and claims nothing of it either.
+        return {"text": row["why_not"], "equal": None if row["source"] == "structure" else False}
+    pair = f"{row['psnr']:.2f} dB against {row['psnr_baseline']:.2f} dB"
+    equal = "of equal quality" if row["equal_quality"] else "what one saves says nothing"
+    return {
+        "text": f"PSNR {pair} on the same images of {row['dataset']}, protocol "
+        f"{config.figures.protocol}: {equal}",
+        "equal": bool(row["equal_quality"]),
+        "scored": True,
+    }
+
+
 def _baselines(
-    savings: pd.DataFrame, priced: pd.DataFrame, of_source: pd.DataFrame
+    config: Config, savings: pd.DataFrame, priced: pd.DataFrame, of_source: pd.DataFrame
 ) -> list[dict[str, Any]]:
     """What one network is compared with, and the energy of each in mJ; ANN counterparts first.
 
     Args:
-        savings: of the network.
+        config: whose protocol the scores have.
+        savings: of the network, with the qualities of both.
         priced: its energies.
         of_source: energies of all networks that were counted alike.
     """
@@ -124,7 +144,14 @@ def _baselines(
 
     counterparts = set(of_source.loc[of_source["model"].isin(_counterparts()), "name"])
     compared = [
-        (name not in counterparts, {"title": title, "energies": _by_option(rows, price)})
+        (
+            name not in counterparts,
+            {
+                "title": title,
+                "energies": _by_option(rows, price),
+                "quality": _quality(config, records(rows)[0]),
+            },
+        )
         for (title, name), rows in savings.groupby(["baseline_title", "baseline"], sort=False)
     ]
     return [baseline for _, baseline in sorted(compared, key=lambda pair: pair[0])]

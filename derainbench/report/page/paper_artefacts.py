@@ -11,6 +11,7 @@ import pandas as pd
 
 from derainbench.catalog.papers import Paper, called
 from derainbench.config.schema import Config
+from derainbench.foundation.documents import document_text
 from derainbench.report.page import pictures
 from derainbench.report.page.origins import Origin, origin
 from derainbench.report.page.pictures import Picture
@@ -80,6 +81,6 @@ def _artefact(folder: Path, name: str, facts: dict[str, Any], assets: Path) -> S
 
 def read_markdown(file: Path) -> pd.DataFrame:
     """The cells of a table that was written as Markdown, as text."""
-    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    lines = [line for line in document_text(file).splitlines() if line[:1] == "|"]
     rows = [[c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", r)[1:-1]] for r in lines]
     return pd.DataFrame(rows[2:], columns=rows[0]) if rows else pd.DataFrame()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from derainbench.catalog import published
-from derainbench.catalog.costs import DEFAULT_COSTS
+from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
 from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
 from derainbench.metrics.protocols import present_protocols
+from derainbench.report.figures.pareto import known_points
 from derainbench.report.page.plot_data import option_key, plain, scenario_texts
 from derainbench.results.accounts import read_accounts, read_published_sizes
 from derainbench.results.runs import run_variants
@@ -26,8 +26,8 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
         counted: the same, of runs whose operations were counted.
 
     Returns:
-        ``points`` (measured), ``published`` and what there is to choose from. Energies in mJ under
-        the default costs, by :func:`option_key`; None where something is not known.
+        ``points`` (measured), ``published`` and what there is to choose from. Energies in mJ by
+        cost table and :func:`option_key`; None where something is not known.
 
     Raises:
         BenchError: if nothing was scored.
@@ -77,7 +77,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
         )
     datasets = list(dict.fromkeys(point["dataset"] for point in points))
     chosen = scored.figures.dataset
-    known = published.points()
+    known = known_points(scored)
     return plain(
         {
             "points": points,
@@ -87,7 +87,8 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
             "protocols": list(protocols),
             "protocol": scored.figures.protocol,
             "scenarios": scenario_texts(),
-            "costs": DEFAULT_COSTS,
+            "costs": list(cost_tables()),
+            "default_costs": DEFAULT_COSTS,
             "smoke": scored.label == "smoke",
         }
     )
@@ -102,18 +103,21 @@ def _published_sizes(config: Config) -> dict[str, dict[str, float]]:
     return {row["run"]: row for row in records(sizes)}
 
 
-def _energies(config: Config) -> dict[str, dict[str, float]]:
-    """Measured energy of every run, mJ, mean over images and seeds; empty if nothing was priced."""
+def _energies(config: Config) -> dict[str, dict[str, dict[str, float]]]:
+    """Measured energy of every run by cost table and option, mJ, mean over images and seeds.
+
+    Empty if nothing was priced.
+    """
     try:
         table = read_scenarios(config, "energy")
     except BenchError:
         return {}
-    table = table[(table["source"] == "measured") & (table["costs"] == DEFAULT_COSTS)]
+    table = table[table["source"] == "measured"].dropna(subset=["mj"])
     table = table.assign(run=table["name"].str.rsplit("/", n=1).str[0])
     options = ["scenario", "reuse", "zero_skipping"]
-    means = table.groupby(["run", *options], sort=False)["mj"].mean().reset_index()
-    energies: dict[str, dict[str, float]] = {}
+    means = table.groupby(["run", "costs", *options], sort=False)["mj"].mean().reset_index()
+    energies: dict[str, dict[str, dict[str, float]]] = {}
     for row in records(means):
         key = option_key(*(row[option] for option in options))
-        energies.setdefault(row["run"], {})[key] = row["mj"]
+        energies.setdefault(row["run"], {}).setdefault(row["costs"], {})[key] = row["mj"]
     return energies

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 
 from derainbench.catalog.papers import Paper, read_paper
 from derainbench.config.schema import Config
+from derainbench.foundation import reads
 from derainbench.foundation.errors import BenchError
 from derainbench.report.figures.page_figure import PageFigure
 from derainbench.report.page import datasets, gaps, origins, paper_artefacts, pictures
 from derainbench.report.page.origins import Origin, matching, origin
 from derainbench.report.tables.writing import BUILDERS
 from derainbench.results.layout import layout_of
-from derainbench.results.reading import read_json, recording
+from derainbench.results.reading import read_json
 from derainbench.results.runs import run_variants
 
 PAPERS = {"papers": "The papers side by side"}
@@ -26,11 +27,15 @@ SCORES = {
     "paired": "Differences between methods",
     "protocols": "The same images under every protocol",
     "seeds": "Spread over seeds",
-    "equivalence": "Equivalence with published scores",
+    "equivalence": "Verdicts on published scores",
     "selection": "Choosing the epoch on the test images",
 }
 REAL_RAIN = {"realrain": "Photographs of real rain"}
 COUNTS = {"complexity": "Parameters, operations and energy"}
+EQUAL_QUALITY = {
+    "equal_quality": "Energy of the cheapest equal ANN",
+    "quality_energy": "PSNR beside energy",
+}
 ENERGY = {
     "savings": "Energy saved at the measured firing rates",
     "break_even": "Break-even firing rates",
@@ -39,7 +44,8 @@ ENERGY = {
     "estimators": "spikingjelly’s energy estimators",
     "joules": "Energy drawn by present hardware",
 }
-TITLES = PAPERS | SCORES | REAL_RAIN | COUNTS | ENERGY
+TITLES = PAPERS | EQUAL_QUALITY | SCORES | REAL_RAIN | COUNTS | ENERGY
+NUMBERS = (".csv", ".json")  # files that numbers of the page come from
 T = TypeVar("T")
 
 
@@ -80,12 +86,13 @@ class Page:
             build: raises BenchError if something is missing.
             file: result file with the provenance record; none: the page computes it.
         """
-        with recording() as read:
+        with reads.recording() as read:
             try:
                 content = build()
             except BenchError as error:
                 return Part(name, None, self._noted(gaps.note(self.config, error)), None)
-        return Part(name, content, "", origin(file, read))
+        inputs = [f for f in reads.in_folder(read, self.layout.root) if f.suffix in NUMBERS]
+        return Part(name, content, "", origin(file, inputs))
 
     def _noted(self, *notes: str) -> str:
         self.notes += [note for note in notes if note not in self.notes]

@@ -11,7 +11,7 @@ from typing import Any
 
 from derainbench.catalog import ledger
 from derainbench.catalog.audited_papers import read_audited_paper
-from derainbench.catalog.ledger import TestName
+from derainbench.catalog.claim_kinds import TestName
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
@@ -30,17 +30,24 @@ SEVERAL = "several verdicts"  # of one claim: the answer depends on assumptions
 HOW: dict[TestName, str] = {
     "parameters": "parameters counted on the network's tensors",
     "energy-saving": "operations counted layer by layer, priced under every scenario; without "
-    "trained full-size weights: whether any firing rate gives the saving",
-    "comparable": "mean PSNR difference to the best ANN trained on the same data, over the same images",
-    "score": "mean PSNR over the test images and seeds",
+    "trained full-size weights: whether any firing rate gives the saving, with them over seeds",
+    "comparable": "mean PSNR difference to the best ANN trained on the same data, over seeds and over "
+    "the same images",
+    "score": "mean PSNR: two one-sided tests over seeds, over images where a part of the set was scored",
     "score-gap": "how far another protocol, seed or choice of epoch moves the network's score",
     "direct-training": "gradients of a loss through the surrogate functions, from random weights",
-    "rain-spikes": "firing rates at rain pixels and at their clean counterparts, over the test set",
+    "rain-spikes": "firing rates at rain pixels and at their clean counterparts, over seeds",
     "ablation": "the network with and without the part, by the same recipe: over images and over seeds",
     "analog-macs": "multiply-accumulates of the layers whose input is not spikes",
     "analog-ratio": "those against all multiply-accumulates of the ANN counterpart",
     "schedule": "the rates that the authors' schedule really gives, epoch by epoch",
     "selection-leak": "the epoch chosen on the test split against the one chosen on validation",
+    "printed-score": "mean score over the test images, or over seeds, against the printed one: two "
+    "one-sided tests",
+    "no-reference": "mean over the photographs that the method restored, by pyiqa",
+    "printed-parameters": "parameters counted on the network's tensors",
+    "printed-operations": "dense multiply-accumulates of one image, all time steps counted",
+    "printed-energy": "operations priced under every scenario and cost table",
     "library": "the signature of the installed release against the authors' call",
 }
 MOST_LINES = 4  # of one claim on the first screen; more readings are put together by verdict
@@ -103,11 +110,14 @@ def _of_paper(judged: dict[str, Any]) -> PaperVerdicts:
     findings = {claim.id for claim in paper.ledger.findings}
     parted = {
         "Claims of the paper and its users": [
-            claim for claim in judged["claims"] if claim["id"] not in findings
+            claim
+            for claim in judged["claims"]
+            if claim["id"] not in findings and not claim.get("cell")
         ],
         "Findings about the released code": [
             claim for claim in judged["claims"] if claim["id"] in findings
         ],
+        "Cells of its tables": [claim for claim in judged["claims"] if claim.get("cell")],
     }
     groups = tuple((title, [*map(_claim, claims)]) for title, claims in parted.items() if claims)
     return PaperVerdicts(paper.name, paper.method, model_card(paper.network).citation, groups)

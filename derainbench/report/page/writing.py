@@ -34,7 +34,7 @@ BANNERS = {
     ),
     "paper": "The papers' protocol at full size.",
 }
-NUMERIC = r"[-+]?\d[-+\d.,/±%\[\] ]*"  # cells that are aligned to the right
+NUMERIC = r"[-+]?\d[-+\d.,/±%\[\] ]*\*?"  # cells that are aligned to the right
 SCRIPTS = ("page.js", "pareto.js", "compare.js", "energy.js")
 
 

@@ -9,13 +9,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from derainbench.audit.standing import runs_standing_for
 from derainbench.catalog.audited_papers import AuditedPaper
+from derainbench.catalog.cells.format import CellKey
+from derainbench.catalog.cells.metrics import UNSTATED
 from derainbench.config.runs import Ablation
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty
 from derainbench.metrics.infinite import finite, infinite_note
 from derainbench.report.paper.cells import artefact_table, because
-from derainbench.report.paper.published import published_method, set_name, source_text
+from derainbench.report.paper.printed_ablations import (
+    cells_row,
+    difference,
+    printed_text,
+    rows_of_cells,
+)
+from derainbench.report.paper.published import (
+    printed_in,
+    published_method,
+    set_name,
+    source_text,
+)
 from derainbench.report.tables.table import (
     OWN_COLUMNS,
     OWN_HEADINGS,
@@ -49,9 +63,7 @@ def ablation(config: Config, paper: AuditedPaper, artefact: str) -> Table:
             "Parameters": number(row["parameters"]),
             "GMACs": number(row["gmacs"], 2),
             "Firing rate": number(row["firing_rate"], 3),
-            "Published (dB)": ""
-            if is_empty(row["published_psnr"])
-            else f"{row['published_psnr']:g}",
+            "Published (dB / SSIM)": printed_text(row["published_psnr"], row["published_ssim"]),
             f"{heading} (dB / SSIM)": scores_text(
                 row[f"{prefix}_psnr"], row[f"{prefix}_ssim"], row["std_over_seeds"]
             ),
@@ -79,9 +91,12 @@ def ablation(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     )
     for _, claim in paper.known_cells(artefact):
         caption += f" Published: {claim.wording} ({source_text(claim)})."
-    if not rows:
+    for source in dict.fromkeys(cell.source for cell in printed_in(paper, artefact)):
+        caption += f" Published: {source}."
+    if not any(row["of"] for row in rows):
         caption += " Empty: no run of this configuration varies them."
-    caption += infinite_note(_scores(config)) if rows else ""
+    else:
+        caption += infinite_note(_scores(config))
     frame = pd.DataFrame(rows, columns=_columns(prefix))
     return artefact_table(config, paper, artefact, caption, frame, view)
 
@@ -92,6 +107,7 @@ def _columns(prefix: str) -> list[str]:
     columns += [
         "firing_rate",
         "published_psnr",
+        "published_ssim",
         f"{prefix}_psnr",
         f"{prefix}_ssim",
         "std_over_seeds",
@@ -117,6 +133,16 @@ class _Measured:
 
 
 def _rows(config: Config, paper: AuditedPaper, artefact: str) -> Iterator[dict[str, Any]]:
+    """Rows of runs, with the printed cells that they stand for; then the other printed cells."""
+    shown: set[CellKey] = set()
+    for row in _rows_of_runs(config, paper, artefact):
+        shown.update(row.pop("cells"))
+        yield row
+    others = [cell for cell in printed_in(paper, artefact) if cell.key not in shown]
+    yield from rows_of_cells(config, paper, others, _columns(OWN_COLUMNS[config.label]))
+
+
+def _rows_of_runs(config: Config, paper: AuditedPaper, artefact: str) -> Iterator[dict[str, Any]]:
     parts = paper.artefacts[artefact].parts
     varied: dict[str, Ablation] = {
         run: spec.ablation
@@ -158,7 +184,7 @@ def _row(measured: _Measured, run: str, base: str, dataset: str) -> dict[str, An
     means = finite(of_run).groupby("variant")[["psnr", "ssim"]].mean()
     counts = measured.accounts[measured.accounts["run"] == run]
     name = set_name(config, dataset)
-    printed = _published(measured, run, name) if run == base else None
+    printed = _published(measured, run, name)
     row = {
         "configuration": config.name,
         "label": config.label,
@@ -169,7 +195,6 @@ def _row(measured: _Measured, run: str, base: str, dataset: str) -> dict[str, An
         "parameters": counts["parameters"].iloc[0],
         "gmacs": counts["gmacs_256"].iloc[0],
         "firing_rate": counts["firing_rate"].astype(float).mean(),
-        "published_psnr": EMPTY if printed is None else printed,
         f"{prefix}_psnr": means["psnr"].mean(),
         f"{prefix}_ssim": means["ssim"].mean(),
         "std_over_seeds": means["psnr"].std() if len(means) > 1 else EMPTY,
@@ -177,10 +202,9 @@ def _row(measured: _Measured, run: str, base: str, dataset: str) -> dict[str, An
         "images": of_run["image"].nunique(),
         "seeds": len(means) if spec.train else pd.NA,
         **dict.fromkeys(("change", "low", "high", "base_std", "p", "p_holm"), EMPTY),
-        "difference_psnr": EMPTY,
-        "published_reason": "" if printed is not None else measured.paper.missing,
-        "difference_reason": "the published score's protocol is not stated" * (printed is not None),
+        **printed,
     }
+    row |= difference(config, row["published_psnr"], row[f"{prefix}_psnr"], row.pop("stated"))
     if run != base:
         seeds, base_seeds = _seeds(of_run), _seeds(of_base)
         row |= _change(of_run, of_base)
@@ -188,14 +212,28 @@ def _row(measured: _Measured, run: str, base: str, dataset: str) -> dict[str, An
     return row
 
 
-def _published(measured: _Measured, run: str, dataset: str) -> float | None:
-    """What is known to be printed of the unchanged network, if the run is that network."""
-    paper = measured.paper
-    entries = {entry.run: entry for entry in run_variants(measured.config)}
-    if published_method(paper, entries[run]) != paper.method:
-        return None
-    cells = paper.known_cells(measured.artefact)
-    return next((claim.published for _, claim in cells if claim.dataset == dataset), None)
+def _published(measured: _Measured, run: str, dataset: str) -> dict[str, Any]:
+    """What is printed of a run, if the run is what the paper's table speaks of.
+
+    Transcribed cells count first. Else what others report of the unchanged network.
+    """
+    config, paper = measured.config, measured.paper
+    cells = [
+        cell
+        for cell in printed_in(paper, measured.artefact)
+        if cell.dataset == dataset
+        and run in {entry.run for entry in runs_standing_for(config, paper, cell)}
+    ]
+    if cells:
+        return cells_row(cells)
+    entries = {entry.run: entry for entry in run_variants(config)}
+    printed = None
+    if run in entries and published_method(paper, entries[run]) == paper.method:
+        known = paper.known_cells(measured.artefact)
+        printed = next((claim.published for _, claim in known if claim.dataset == dataset), None)
+    reason = paper.missing if printed is None else ""
+    scores = {"published_psnr": EMPTY if printed is None else printed, "published_ssim": EMPTY}
+    return scores | {"published_reason": reason, "stated": UNSTATED, "cells": []}
 
 
 def _change(of_run: pd.DataFrame, of_base: pd.DataFrame) -> dict[str, float]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
+from derainbench.catalog.audited_papers import AuditedPaper
+from derainbench.catalog.cells.claims import read_judged_paper
 from derainbench.config.schema import Config
-from derainbench.foundation import provenance
+from derainbench.foundation import provenance, reads
+from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import write_json, write_text
+from derainbench.foundation.files import RECORD_SUFFIX, regular_file, write_json, write_text
 from derainbench.foundation.frames import as_markdown
 from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures.architecture import draw
@@ -66,6 +69,22 @@ FIGURES: dict[str, FigureBuilder] = {
     "restored": restored,
     "photographs": photographs,
 }
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier making of papers' tables and figures, from which some are taken over.
+
+    Attributes:
+        folder: with a folder per paper.
+        kinds: of the tables and figures that cannot be made again, because what they show is not at
+            hand: images of data sets, say.
+    """
+
+    folder: Path
+    kinds: frozenset[str]
+
+
 STRUCTURE_ALONE = ("architecture",)  # is no smoke, in whatever configuration
 
 
@@ -86,7 +105,7 @@ def _made(
         return error
 
 
-def write(config: Config, out: Path) -> dict[str, str]:
+def write(config: Config, out: Path, earlier: Earlier | None = None) -> dict[str, str]:
     """Writes a folder per paper of the configuration; see :func:`write_paper`.
 
     Returns:
@@ -94,12 +113,14 @@ def write(config: Config, out: Path) -> dict[str, str]:
     """
     missing: dict[str, str] = {}
     for name in config.paper_names:
-        reasons = write_paper(config, read_audited_paper(name), out / name)
+        reasons = write_paper(config, read_judged_paper(name), out / name, earlier)
         missing |= {f"{name}/{artefact}": reason for artefact, reason in reasons.items()}
     return missing
 
 
-def write_paper(config: Config, paper: AuditedPaper, out: Path) -> dict[str, str]:
+def write_paper(
+    config: Config, paper: AuditedPaper, out: Path, earlier: Earlier | None = None
+) -> dict[str, str]:
     """Writes every table and figure of a paper that can be made, and ``paper.json`` about all.
 
     ``paper.json`` holds, for each by its name, the title, the files and the caption, or the reason
@@ -113,20 +134,25 @@ def write_paper(config: Config, paper: AuditedPaper, out: Path) -> dict[str, str
     with style(), plt.rc_context({"savefig.dpi": DPI}), staged_folder(out) as stage:
         for name, artefact in paper.artefacts.items():
             index[name] = {"title": artefact.title, "files": []}
-            made = _made(config, paper, name)
-            if isinstance(made, BenchError):
-                index[name]["reason"] = str(made)
+            if earlier and artefact.kind in earlier.kinds:
+                index[name] |= _taken_over(earlier.folder / paper.name, name, stage)
                 continue
-            if isinstance(made, Table):
-                label = f"tab:{config.name}-{paper.name}-{name}"
-                index[name] |= {"caption": made.caption, "files": _write_table(made, label, stage)}
-            else:
-                drawn, text = made
-                caption = titled(paper, name, text)
-                if artefact.kind not in STRUCTURE_ALONE:
-                    caption = captioned(config, caption)
-                index[name] |= {"caption": caption, "files": _write_figure(drawn, name, stage)}
-            provenance.write_record(stage / index[name]["files"][-1], settings=settings)
+            with reads.recording():
+                made = _made(config, paper, name)
+                if isinstance(made, BenchError):
+                    index[name]["reason"] = str(made)
+                    continue
+                if isinstance(made, Table):
+                    label = f"tab:{config.name}-{paper.name}-{name}"
+                    files = _write_table(made, label, stage)
+                    index[name] |= {"caption": made.caption, "files": files}
+                else:
+                    drawn, text = made
+                    caption = titled(paper, name, text)
+                    if artefact.kind not in STRUCTURE_ALONE:
+                        caption = captioned(config, caption)
+                    index[name] |= {"caption": caption, "files": _write_figure(drawn, name, stage)}
+                provenance.write_record(stage / index[name]["files"][-1], settings=settings)
         content = {"configuration": config.name, "label": config.label, "paper": paper.name}
         write_json(stage / "paper.json", content | {"artefacts": index})
         provenance.write_record(stage / "paper.json", settings=settings)
@@ -137,12 +163,29 @@ def write_paper(config: Config, paper: AuditedPaper, out: Path) -> dict[str, str
     return missing
 
 
+def _taken_over(folder: Path, name: str, stage: Path) -> dict[str, Any]:
+    """What an earlier index says of a table or figure; copies what there is of its files.
+
+    A record that names no inputs, as older versions wrote them, is left behind.
+    """
+    for file in sorted(folder.glob(f"{name}.*")):
+        is_record = file.name.endswith(RECORD_SUFFIX)
+        if not is_record or read_json_file(file, "make the results anew").get("inputs"):
+            shutil.copyfile(file, stage / file.name)
+    index: dict[str, Any] = {}
+    if (folder / "paper.json").is_file():
+        index = read_json_file(folder / "paper.json", "make the results anew")
+    known: dict[str, Any] | None = index.get("artefacts", {}).get(name)
+    return known or {"reason": "what it is made from is not at hand"}
+
+
 def _write_figure(drawn: Figure | Path, name: str, folder: Path) -> list[str]:
     """PDF, PNG and SVG of a figure, or copies of those of another stage; their names."""
     names = [f"{name}.{kind}" for kind in KINDS]
     if isinstance(drawn, Path):
         for file in names:
-            shutil.copyfile(drawn.with_name(drawn.name + Path(file).suffix), folder / file)
+            source = regular_file(drawn.with_name(drawn.name + Path(file).suffix))
+            shutil.copyfile(source, folder / file)
     else:
         save(drawn, folder / name)
     return names

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from derainbench.audit.equal_quality import STRUCTURE_ONLY
+from derainbench.audit.quality_energy import pair_savings
 from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
 from derainbench.catalog.scenarios import scenarios
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
 from derainbench.report.paper.cells import artefact_table, because
-from derainbench.report.paper.published import published_method, source_text
+from derainbench.report.paper.printed_costs import PRINTED, PublishedCosts
+from derainbench.report.paper.published import (
+    printed_in,
+    published_method,
+    source_text,
+)
+from derainbench.report.tables.qualities import mean_psnr, psnr_heading, psnr_text, same_images_text
 from derainbench.report.tables.table import OWN_COLUMNS, OWN_HEADINGS, Table, number
 from derainbench.results.accounts import read_accounts
 from derainbench.results.layout import layout_of
@@ -27,21 +34,6 @@ EMPTY = float("nan")
 UNRELATED = "no cost of this network is in the catalogue"
 
 
-@dataclass(frozen=True)
-class _Published:
-    """What is known of a paper's table of costs; None where it is not.
-
-    Attributes:
-        paper: whose table.
-        parameters: of its network.
-        saving: the share of energy saved.
-    """
-
-    paper: AuditedPaper
-    parameters: float | None
-    saving: float | None
-
-
 def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     """Every network at full size, then every run with its saving against the ANN counterpart.
 
@@ -50,12 +42,15 @@ def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     """
     claims = [claim for _, claim in paper.known_cells(artefact)]
     numbers = {claim.test: claim.published for claim in claims}
-    printed = _Published(paper, numbers.get("parameters"), numbers.get("energy-saving"))
+    cells = printed_in(paper, artefact)
+    printed = PublishedCosts(paper, numbers.get("parameters"), numbers.get("energy-saving"), cells)
     rows = [*_full_size(config, printed), *_runs(config, printed)]
     every = [f"{who}_{what}" for who in (FULL, OWN_COLUMNS[config.label]) for what in _amounts()]
-    names = ["published_parameters", "difference_parameters", "published_saving"]
+    names = [*PRINTED.values(), "difference_parameters", "published_saving"]
     names += [f"difference_saving_{s}" for s in scenarios()]
-    rows = [dict.fromkeys([*every, *names], EMPTY) | row for row in rows]
+    names += ["psnr", "psnr_counterpart"]
+    texts = dict.fromkeys(("published_operations_unit", "printed_in"), "")
+    rows = [dict.fromkeys([*every, *names], EMPTY) | texts | row for row in rows]
     table = cost_tables()[DEFAULT_COSTS]
     stated = "; ".join(f"{claim.wording} ({source_text(claim)})" for claim in claims)
     caption = (
@@ -63,7 +58,9 @@ def costs(config: Config, paper: AuditedPaper, artefact: str) -> Table:
         + "Full size: counted from the structure alone, for one 256x256 image. "
         f"{OWN_HEADINGS[config.label]}: runs of this configuration; dense GMACs of one 256x256 "
         f"image; synaptic operations, energy and the energy saved against the ANN of the same "
-        f"topology are at the measured firing rate, means over images and seeds. Energy under costs "
+        f"topology are at the measured firing rate, means over images and seeds. "
+        f"{same_images_text(config)} In brackets: what is saved against a "
+        "counterpart that is not of equal quality; it is compared with nothing. Energy under costs "
         f"{DEFAULT_COSTS} ({table.mac} pJ per MAC, {table.ac} pJ per SOP; nothing reused, no zero "
         f"skipped) and scenarios "
         + "; ".join(f"({k}) {s.label}" for k, s in scenarios().items())
@@ -91,7 +88,7 @@ def _energies(config: Config, source: str) -> pd.DataFrame:
     return wide.rename(columns={s: f"energy_mj_{s}" for s in scenarios()})
 
 
-def _full_size(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
+def _full_size(config: Config, printed: PublishedCosts) -> Iterator[dict[str, Any]]:
     """A row per registered network; energies where no firing rate is needed."""
     paper = printed.paper
     energies = {row["model"]: row for row in records(_energies(config, "structure"))}
@@ -102,23 +99,34 @@ def _full_size(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
             priced = energies[model["model"]]
             row |= {f"{FULL}_energy_mj_{s}": priced.get(f"energy_mj_{s}") for s in scenarios()}
         if model["model"] == paper.network:
-            unknown = "parameters, " * (printed.parameters is None)
-            row |= {
-                "published_reason": f"{unknown}MACs, SOPs and energy {paper.missing}",
-                "counted_reason": "energy and saving need the firing rates of trained weights",
-            }
             if printed.parameters is not None:
                 row["published_parameters"] = printed.parameters
-                row["difference_parameters"] = model["parameters"] - printed.parameters
+            row |= printed.of(model["model"])
+            unknown = [
+                word
+                for column, word in zip(
+                    PRINTED.values(), ("parameters", "MACs", "energy"), strict=True
+                )
+                if column not in row
+            ]
+            unknown.insert(len(unknown) - ("energy" in unknown), "SOPs")
+            row |= {
+                "published_reason": f"{_and(unknown)} {paper.missing}",
+                "counted_reason": "energy and saving need the firing rates of trained weights",
+            }
             if printed.saving is not None:
                 row["published_saving"] = printed.saving
         else:
             spiking = "energy needs the firing rates of trained weights" * model["spiking"]
-            row |= {"published_reason": UNRELATED, "counted_reason": spiking}
+            row |= printed.of(model["model"])
+            reason = "" if "printed_in" in row else UNRELATED
+            row |= {"published_reason": reason, "counted_reason": spiking}
+        if "published_parameters" in row:
+            row["difference_parameters"] = model["parameters"] - row["published_parameters"]
         yield row
 
 
-def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
+def _runs(config: Config, printed: PublishedCosts) -> Iterator[dict[str, Any]]:
     """A row per run, mean over its seeds."""
     prefix = OWN_COLUMNS[config.label]
     accounts = read_accounts(config)
@@ -127,6 +135,7 @@ def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
     energies = energies.drop(columns=["name", "model"]).groupby("run").mean()
     priced = {row["run"]: row for row in records(energies.reset_index())}
     entries = {entry.run: entry for entry in run_variants(config)}
+    psnr = mean_psnr(config)
     for run, counts in accounts.groupby("run", sort=False):
         entry, first = entries[str(run)], counts.iloc[0]
         basis = f"{first['images']} images of {first['dataset']}, {first['counted_size']}"
@@ -139,6 +148,7 @@ def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
         }
         row |= {f"{prefix}_{what}": value for what, value in counted.items()}
         row |= {f"{prefix}_{what}": mj for what, mj in priced[entry.run].items() if what != "run"}
+        row["psnr"] = psnr.get((entry.run, str(first["dataset"])), EMPTY)
         row["published_reason"] = UNRELATED
         row["counted_reason"] = ""
         if entry.spec.network == printed.paper.network:
@@ -146,7 +156,7 @@ def _runs(config: Config, printed: _Published) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _saving(config: Config, entry: RunVariant, printed: _Published) -> dict[str, Any]:
+def _saving(config: Config, entry: RunVariant, printed: PublishedCosts) -> dict[str, Any]:
     """The energy saved against the run of the ANN counterpart beside the published saving."""
     paper, claimed = printed.paper, printed.saving
     counterpart = counterpart_run(config, entry)
@@ -157,15 +167,24 @@ def _saving(config: Config, entry: RunVariant, printed: _Published) -> dict[str,
     if counterpart is None:
         reason = "saving: no run of the ANN counterpart of the same size"
         return row | {"counted_reason": reason}
-    table = plain_rows(read_scenarios(config, "savings"))
-    of_run = table["name"].str.rsplit("/", n=1).str[0] == entry.run
-    compared = table["baseline"].str.rsplit("/", n=1).str[0]
-    of_counterpart = (compared == counterpart.run) & table["baseline_bits"].isna()
-    measured = table[of_run & of_counterpart].groupby("scenario")["saving"].mean()
+    pairs = pair_savings(config, plain=True)
+    pairs = pairs[(pairs["run"] == entry.run) & (pairs["baseline_run"] == counterpart.run)]
+    if pairs.empty:
+        return row | {
+            "counted_reason": "saving: the counterpart was not counted on the same images"
+        }
+    pair = records(pairs)[0]
+    if pair["why_not"]:
+        return row | {"counted_reason": f"saving: {pair['why_not']}"}
+    row |= {what: pair[what] for what in ("protocol", "equal_quality", "psnr")}
+    row["psnr_counterpart"] = pair["psnr_baseline"]
+    measured = pairs.set_index("scenario")["saving"]
     row |= {f"{OWN_COLUMNS[config.label]}_saving_{s}": value for s, value in measured.items()}
-    if same and claimed is not None:
-        row |= {f"difference_saving_{s}": value - claimed for s, value in measured.items()}
     unlike = "" if same else "saving: this is not the published network's size"
+    if same and not pair["equal_quality"]:
+        unlike = "saving: not of equal quality"
+    if same and claimed is not None and pair["equal_quality"]:
+        row |= {f"difference_saving_{s}": value - claimed for s, value in measured.items()}
     return row | {"counted_reason": "", "difference_reason": unlike}
 
 
@@ -182,18 +201,24 @@ def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:
         "Parameters, published": number(row["published_parameters"]),
         "Parameters, full size": number(row[f"{FULL}_parameters"]),
         "Difference": _ratio(row),
+        "Operations, published": _with_unit(
+            row["published_operations"], row["published_operations_unit"]
+        ),
         "GMACs, full size": number(row[f"{FULL}_gmacs"], 2),
+        "Energy (mJ), published": number(row["published_energy_mj"], 2),
         f"Energy (mJ), full size, {letters}": energy(FULL),
         f"Parameters, {heading}": number(row[f"{prefix}_parameters"]),
         f"GMACs (GSOPs at firing rate), {heading}": _work(row, prefix),
         f"Energy (mJ), {heading}, {letters}": energy(prefix),
         "Energy saved, published": _percent(row["published_saving"]),
-        f"Energy saved, {heading}, {letters}": _listed(
-            [_percent(row[f"{prefix}_saving_{s}"]) for s in scenarios()]
+        f"Energy saved, {heading}, {letters}": _bracketed_unless_equal(
+            row, _listed([_percent(row[f"{prefix}_saving_{s}"]) for s in scenarios()])
         ),
+        f"{psnr_heading(config)}, against the counterpart’s": _qualities(row, prefix),
         "Difference (points)": _listed(
             [_points(row[f"difference_saving_{s}"]) for s in scenarios()]
         ),
+        "Printed in": row["printed_in"],
         "Empty because": because(
             {
                 "published": row["published_reason"],
@@ -202,6 +227,29 @@ def _shown(config: Config, row: dict[str, Any]) -> dict[str, str]:
             }
         ),
     }
+
+
+def _and(words: list[str]) -> str:
+    """``MACs, SOPs and energy``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return "" if is_empty(value) else f"{value:g} {unit}"
+
+
+def _qualities(row: dict[str, Any], prefix: str) -> str:
+    """``21.26 against 21.58``, one score, or why there is none beside the energies of a row."""
+    if is_empty(row[f"{prefix}_parameters"]):
+        return STRUCTURE_ONLY
+    other = row["psnr_counterpart"]
+    return psnr_text(row["psnr"]) + ("" if is_empty(other) else f" against {other:.2f}")
+
+
+def _bracketed_unless_equal(row: dict[str, Any], saved: str) -> str:
+    if not saved or row.get("equal_quality", True):
+        return saved
+    return f"({saved}): {abs(row['psnr'] - row['psnr_counterpart']):.2f} dB apart"
 
 
 def _ratio(row: dict[str, Any]) -> str:

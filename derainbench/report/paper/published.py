@@ -6,12 +6,14 @@ import pandas as pd
 
 from derainbench.catalog import published
 from derainbench.catalog.audited_papers import AuditedPaper
+from derainbench.catalog.cells.format import PrintedCell
+from derainbench.catalog.cells.printed import score_rows
 from derainbench.catalog.ledger import Claim
 from derainbench.catalog.model_cards import model_card
 from derainbench.config.schema import Config
 from derainbench.results.runs import RunVariant
 
-UNKNOWN_PROTOCOL = "unknown"  # the source does not state it
+UNKNOWN_PROTOCOL = published.UNKNOWN_PROTOCOL
 THIRD_PARTY = "third-party retrain"
 SHORT_KINDS = {"user": "user report", "abstract": "abstract", "paper": "paper"}
 
@@ -24,6 +26,8 @@ def source_text(claim: Claim) -> str:
 
 def published_scores(paper: AuditedPaper, artefact: str) -> pd.DataFrame:
     """Published scores of all methods, those known to stand in a paper's own table first.
+
+    Transcribed cells of that table come before what others report of it.
 
     Args:
         paper: whose table.
@@ -47,8 +51,23 @@ def published_scores(paper: AuditedPaper, artefact: str) -> pd.DataFrame:
     ]
     cells = pd.DataFrame(in_table, columns=list(published.SCORE_COLUMNS))
     cells = cells.astype({"psnr": float, "ssim": float})
-    table = pd.concat([cells, published.scores()] if in_table else [published.scores()])
+    transcribed = score_rows(printed_in(paper, artefact))
+    known = [t for t in (transcribed, cells, published.scores()) if len(t)]
+    table = pd.concat(known or [cells])
     return table.reset_index(drop=True).assign(third_party=table["kind"].to_numpy() == THIRD_PARTY)
+
+
+def printed_in(paper: AuditedPaper, artefact: str) -> list[PrintedCell]:
+    """The transcribed cells of one table."""
+    return [cell for cell in paper.transcribed if cell.table == artefact]
+
+
+def printed_cell(
+    cells: list[PrintedCell], method: str, metric: str, dataset: str = ""
+) -> PrintedCell | None:
+    """The one cell of a table that names a method, data set and metric, if it was transcribed."""
+    wanted = (method, dataset, metric)
+    return next((cell for cell in cells if cell.key[1:] == wanted), None)
 
 
 def published_method(paper: AuditedPaper, entry: RunVariant) -> str | None:

@@ -11,7 +11,12 @@ from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
 from derainbench.metrics.no_reference import METRICS
 from derainbench.report.paper.cells import artefact_table, because
-from derainbench.report.paper.published import published_method, set_name
+from derainbench.report.paper.published import (
+    printed_cell,
+    printed_in,
+    published_method,
+    set_name,
+)
 from derainbench.report.paper.scores import why_not_here
 from derainbench.report.tables.real_rain import real_rain_frame
 from derainbench.report.tables.table import (
@@ -44,25 +49,28 @@ def real_rain(config: Config, paper: AuditedPaper, artefact: str) -> Table:
         for row in records(rated)
     ]
     rated_here = {(row["dataset"], row["method"]) for row in rows}
+    printed = printed_in(paper, artefact)
     unrated = [
-        {"dataset": dataset, "method": paper.method, "metric": metric.title}
+        {"dataset": dataset, "method": method, "metric": metric.title}
         | {"reason": why_not_here(config, dataset)}
         for dataset in sets
-        if (dataset, paper.method) not in rated_here
+        for method in dict.fromkeys([paper.method, *(cell.method for cell in printed)])
+        if (dataset, method) not in rated_here
         for metric in METRICS
     ]
-    rows = [_row(config, paper, row, in_paper=row["dataset"] in sets) for row in unrated + rows]
+    rows = [_row(config, paper, artefact, row) for row in unrated + rows]
     view = [
         {
             "Data set": row["dataset"] + ("" if row["in_paper"] else " (additional)"),
             "Method": row["method"],
             "Weights": row["weights"],
             "Metric": row["metric"],
-            "Published": "",
+            "Published": number(row["published_mean"], 2),
+            "Source": row["source"],
             OWN_HEADINGS[config.label]: ""
             if is_empty(row[f"{prefix}_mean"])
             else f"{row[f'{prefix}_mean']:.2f} {interval_text(row['low'], row['high'])}",
-            "Difference": "",
+            "Difference": "" if is_empty(row["difference"]) else f"{row['difference']:+.2f}",
             "Images": number(row["images"]),
             "Empty because": because(
                 {"published": row["published_reason"], "reproduced": row["reproduced_reason"]}
@@ -72,15 +80,21 @@ def real_rain(config: Config, paper: AuditedPaper, artefact: str) -> Table:
     ]
     caption = (
         "Mean over the images (pyiqa) and its 95 % bootstrap interval; lower is better, and there "
-        "is no ground truth. Without published cells there is no difference."
+        "is no ground truth. Where a cell of the paper was transcribed, the difference to it; which "
+        "implementation it is of is not known."
     )
     return artefact_table(config, paper, artefact, caption, pd.DataFrame(rows), view)
 
 
-def _row(
-    config: Config, paper: AuditedPaper, row: dict[str, Any], *, in_paper: bool
-) -> dict[str, Any]:
-    prefix = OWN_COLUMNS[config.label]
+def _row(config: Config, paper: AuditedPaper, artefact: str, row: dict[str, Any]) -> dict[str, Any]:
+    prefix, in_paper = OWN_COLUMNS[config.label], row["dataset"] in paper.artefacts[artefact].sets
+    names = {metric.title: metric.name for metric in METRICS}
+    printed = printed_cell(
+        printed_in(paper, artefact), row["method"], names[row["metric"]], row["dataset"]
+    )
+    published, found = printed.value if printed else EMPTY, row.get(f"{prefix}_mean", EMPTY)
+    comparable = printed is not None and not is_empty(found) and config.label != "smoke"
+    missing = paper.missing if in_paper else "nothing published on this set"
     return {
         "configuration": config.name,
         "label": config.label,
@@ -89,12 +103,13 @@ def _row(
         "method": row["method"],
         "weights": row.get("weights", ""),
         "metric": row["metric"],
-        "published_mean": EMPTY,
-        f"{prefix}_mean": row.get(f"{prefix}_mean", EMPTY),
+        "published_mean": published,
+        "source": printed.source if printed else "",
+        f"{prefix}_mean": found,
         "low": row.get("low", EMPTY),
         "high": row.get("high", EMPTY),
-        "difference": EMPTY,
+        "difference": found - published if comparable else EMPTY,
         "images": row.get("images", EMPTY),
-        "published_reason": paper.missing if in_paper else "nothing published on this set",
+        "published_reason": "" if printed else missing,
         "reproduced_reason": row["reason"],
     }

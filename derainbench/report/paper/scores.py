@@ -85,7 +85,7 @@ def scores(config: Config, paper: AuditedPaper, artefact: str) -> Table:
 def _pair(psnr: float, ssim: float) -> str:
     """As precise as the source: ``29.04 / 0.8991``, ``30 / not stated``."""
     if is_empty(psnr):
-        return ""
+        return "" if is_empty(ssim) else f"not stated / {_digits(ssim, 3)}"
     if is_empty(ssim):
         return f"{psnr:g} / not stated"
     return f"{_digits(psnr, 2)} / {_digits(ssim, 3)}"

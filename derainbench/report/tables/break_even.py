@@ -10,6 +10,7 @@ from derainbench.catalog.costs import DEFAULT_COSTS
 from derainbench.catalog.scenarios import scenarios
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
+from derainbench.report.tables.qualities import STRUCTURE_ONLY
 from derainbench.report.tables.table import Table
 from derainbench.results.scenarios import read_scenarios
 
@@ -49,7 +50,8 @@ def break_even(config: Config) -> Table:
     ]
     caption = (
         "Mean firing rate below which the full-size spiking network takes less energy than its "
-        "baseline, for one 256x256 image, from the structure alone. None: what no firing rate "
+        "baseline, for one 256x256 image, from the structure alone. "
+        f"{STRUCTURE_ONLY} None: what no firing rate "
         "changes already costs the given multiple of the baseline's whole energy. Reuse: what is "
         "constant over the time steps is computed once. Quantised ANN counterparts have as many "
         "activation levels as the time steps tell apart, with 8-bit weights. "

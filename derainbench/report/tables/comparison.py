@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from derainbench.catalog import published
+from derainbench.catalog.cells.claims import read_judged_paper
+from derainbench.catalog.cells.printed import score_rows
 from derainbench.config.schema import Config
 from derainbench.data.restored import OTHERS
 from derainbench.foundation.frames import records
@@ -23,7 +25,8 @@ from derainbench.statistics.bootstrap import mean_interval
 
 def comparison(config: Config) -> Table:
     """Published scores beside those of official weights, and of images that others restored."""
-    known = published.scores()
+    printed = [score_rows(read_judged_paper(p).transcribed) for p in config.paper_names]
+    known = pd.concat([published.scores(), *(table for table in printed if len(table))])
     reproduced = quality(config).frame
     official = reproduced[reproduced["weights"].str.startswith(("official", OTHERS))]
     scores = read_scores(config)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
+from derainbench.report.tables.qualities import mean_psnr, psnr_heading, psnr_text
 from derainbench.report.tables.table import Table, captioned, number
 from derainbench.results.reading import read_table
 from derainbench.results.runs import run_variants
@@ -30,11 +31,15 @@ def estimators(config: Config) -> Table:
     else:
         frame = pd.DataFrame(columns=[*keys, *numbers, "images"])
     frame.insert(0, "configuration", config.name)
+    tested, psnr = {e.run: e.spec.test[0] for e in run_variants(config)}, mean_psnr(config)
+    frame["protocol"] = config.figures.protocol
+    frame["psnr"] = [psnr.get((run, tested[run]), float("nan")) for run in frame["run"]]
     caption = captioned(
         config,
         "energy per image by spikingjelly's estimators, with their own hardware models, beside our "
         "account of the same images under the nearest scenario. Only networks under the same "
-        "estimator are comparable. An estimator that refuses a network says why; omissions: what it "
+        "estimator are comparable, and those of equal PSNR alone: that of the run on its first test "
+        "set, mean over images and seeds. An estimator that refuses a network says why; omissions: what it "
         "does not model is left out. What distorts each is in estimators/*.csv, column note.",
     )
     if frame.empty:
@@ -42,6 +47,7 @@ def estimators(config: Config) -> Table:
     view = [
         {
             "Network": row["title"],
+            psnr_heading(config): psnr_text(row["psnr"]),
             "Size": f"{row['size']}x{row['size']}",
             "Images": number(row["images"]),
             "Estimator": row["estimator"] + (", omissions" if row["strict"] is False else ""),

@@ -6,6 +6,7 @@ import pandas as pd
 
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
+from derainbench.report.tables.qualities import mean_psnr, psnr_heading, psnr_text
 from derainbench.report.tables.table import Table, captioned
 from derainbench.results.layout import layout_of
 from derainbench.results.reading import read_json
@@ -15,6 +16,7 @@ from derainbench.results.runs import run_variants
 def joules(config: Config) -> Table:
     """Energy really drawn, where it was measured."""
     rows = []
+    psnr = mean_psnr(config)
     for entry in run_variants(config):
         file = layout_of(config).joules(entry.run, entry.variant)
         if not file.is_file():
@@ -24,6 +26,9 @@ def joules(config: Config) -> Table:
             "configuration": config.name,
             "method": entry.title,
             "variant": entry.variant,
+            "dataset": entry.spec.test[0],
+            "protocol": config.figures.protocol,
+            "psnr": psnr.get((entry.run, entry.spec.test[0]), float("nan")),
             "device": measured["device"],
             "size": "x".join(map(str, measured["size"])),
             "status": measured["status"],
@@ -40,7 +45,8 @@ def joules(config: Config) -> Table:
     caption = captioned(
         config,
         "energy drawn per image above idle by present hardware (NVML, RAPL): median of several "
-        "repetitions, lowest and highest. It says nothing about neuromorphic hardware and is not "
+        "repetitions, lowest and highest. PSNR: of the run on its first test set, mean over images and "
+        "seeds. The energy says nothing about neuromorphic hardware and is not "
         "comparable with the account above.",
     )
     if frame.empty:
@@ -49,6 +55,7 @@ def joules(config: Config) -> Table:
     view = [
         {
             "Method": row["method"],
+            psnr_heading(config): psnr_text(row["psnr"]),
             "Device": row["device"],
             "Size": row["size"],
             **{

@@ -18,15 +18,25 @@ def latex_escaped(text: str) -> str:
 
 
 def latex(table: Table, label: str) -> str:
-    """A table as LaTeX, one line per row.
+    """A table as LaTeX, one line per row; greyed rows are grey.
 
     Args:
         table: with its caption.
         label: to refer to it.
     """
-    return table.view.to_latex(
-        index=False, escape=True, caption=latex_escaped(table.caption), label=label
+    if not table.grey:
+        return table.view.to_latex(
+            index=False, escape=True, caption=latex_escaped(table.caption), label=label
+        )
+    view = table.view.rename(columns=latex_escaped).map(latex_escaped)
+    grey = [place in table.grey for place in range(len(view))]
+    view.loc[grey] = view.loc[grey].map(
+        lambda cell: f"\\textcolor{{gray}}{{{cell}}}" if cell else ""
     )
+    body = view.to_latex(
+        index=False, escape=False, caption=latex_escaped(table.caption), label=label
+    )
+    return f"% packages: booktabs, xcolor\n{body}"
 
 
 def long_latex(table: Table, label: str) -> str:

@@ -55,6 +55,7 @@ def papers(config: Config) -> Table:
         "and dense MACs of one 256x256 image, all time steps counted, on spikes and on analog "
         "input, attention apart. Claims: how many, findings about the code among them, have which "
         "verdict under this configuration; with several, where the answer depends on assumptions. "
+        "Energy saved, claimed: as the paper states it, not a comparison of the runs here. "
         f"PSNR: of every run on {config.figures.dataset}, protocol "
         f"{config.figures.protocol}, mean over images and seeds; runs may be smaller than the "
         f"paper's network.{note}",

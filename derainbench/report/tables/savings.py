@@ -1,4 +1,4 @@
-"""Energy saved at the measured firing rates."""
+"""Energy saved at the measured firing rates, beside both networks' scores."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from derainbench.audit.equal_quality import quality_columns
+from derainbench.audit.quality_energy import pair_savings
 from derainbench.catalog.costs import DEFAULT_COSTS
 from derainbench.catalog.scenarios import scenarios
 from derainbench.config.schema import Config
-from derainbench.foundation.frames import is_empty
+from derainbench.foundation.frames import is_empty, records
 from derainbench.report.tables.break_even import scenario_text
+from derainbench.report.tables.qualities import (
+    equal_quality_text,
+    psnr_heading,
+    without_scores_text,
+)
 from derainbench.report.tables.table import Table, captioned, number
-from derainbench.results.scenarios import plain_rows, read_scenarios
+from derainbench.results.scenarios import read_scenarios
 
 
 def saving_text(row: Mapping[str, float]) -> str:
@@ -33,33 +40,62 @@ def over_seeds(savings: pd.DataFrame) -> dict[str, float]:
 
 
 def savings(config: Config) -> Table:
-    """Energy saved by every spiking run against every other run, under every scenario."""
-    frame = read_scenarios(config, "savings")
-    frame.insert(0, "configuration", config.name)
-    measured = plain_rows(frame[frame["source"] == "measured"])
-    run, bits = measured["name"].str.split("/", n=1).str[0], measured["baseline_bits"].fillna(0)
-    view = [
-        {
-            "Spiking network": rows["title"].iloc[0],
-            "Baseline": baseline,
-            "Firing rate": number(rows["firing_rate"].mean(), 3),
-            **{
-                f"({s})": saving_text(over_seeds(rows[rows["scenario"] == s]))
-                for s in scenarios()
-                if (rows["scenario"] == s).any()
-            },
-        }
-        for (_, baseline, _), rows in measured.groupby(
-            [run, measured["baseline_title"], bits], sort=False
-        )
-    ]
+    """Energy saved by every spiking run against every other run, under every scenario.
+
+    A pair that was not scored on the same images has no saving: none is shown, and the cells of the
+    CSV are empty, with the reason.
+    """
+    pairs = pair_savings(config, plain=True)
+    scored = pairs[pairs["why_not"] == ""]
+    view: list[dict[str, str]] = []
+    grey: list[int] = []
+    for _, rows in scored.groupby(["run", "baseline_run", "dataset"], sort=False):
+        first = records(rows)[0]
+        if not first["equal_quality"]:
+            grey.append(len(view))
+        view.append(_shown(config, first, rows))
     caption = captioned(
         config,
         "energy saved per image (negative: spent) at the measured firing rate, mean over the images "
         "counted and its 95 % bootstrap interval; of several seeds the mean, and the lowest and "
-        f"highest bound. Costs {DEFAULT_COSTS}; nothing reused, no zero "
+        f"highest bound. {equal_quality_text(config)} Costs {DEFAULT_COSTS}; nothing reused, no zero "
         f"skipped; the CSV has every cost table and option. {scenario_text()}",
     )
-    if measured.empty:
+    caption += without_scores_text(list(pairs["why_not"][pairs["why_not"] != ""]))
+    if not view:
         caption += " Empty: this configuration runs no spiking network beside another one."
-    return Table("savings", caption, frame, pd.DataFrame(view))
+    return Table("savings", caption, _frame(config), pd.DataFrame(view), frozenset(grey))
+
+
+def _shown(config: Config, pair: dict[str, object], rows: pd.DataFrame) -> dict[str, str]:
+    heading = psnr_heading(config)
+    named = {"low": "saving_low", "high": "saving_high"}
+    by_scenario = {
+        row["scenario"]: saving_text(row | {k: row[v] for k, v in named.items()})
+        for row in records(rows)
+    }
+    return {
+        "Spiking network": str(pair["title"]),
+        "Baseline": str(pair["baseline_title"]),
+        heading: f"{pair['psnr']:.2f}",
+        f"{heading}, baseline": f"{pair['psnr_baseline']:.2f}",
+        "Equal quality": "yes" if pair["equal_quality"] else f"no: {apart(pair)}",
+        "Firing rate": number(float(rows["firing_rate"].mean()), 3),
+        **{f"({s})": by_scenario[s] for s in scenarios() if s in by_scenario},
+    }
+
+
+def apart(pair: Mapping[str, object]) -> str:
+    """``9.10 dB apart``."""
+    return f"{abs(float(str(pair['difference']))):.2f} dB apart"
+
+
+def _frame(config: Config) -> pd.DataFrame:
+    """Every row of ``scenarios/savings.csv`` with the qualities of both networks."""
+    frame = read_scenarios(config, "savings")
+    names = {"low": "difference_low", "high": "difference_high", "why_not": "no_saving_because"}
+    quality = quality_columns(config, frame).rename(columns=names)
+    unscored = (frame["source"] == "measured") & (quality["no_saving_because"] != "")
+    frame.loc[unscored, ["saving", "low", "high"]] = float("nan")
+    frame.insert(0, "configuration", config.name)
+    return frame.join(quality)

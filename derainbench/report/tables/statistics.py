@@ -143,9 +143,10 @@ def equivalence(config: Config) -> Table:
             "Difference (dB)": _signed(row["difference"], 2),
             "90 % interval (dB)": _interval(row["low"], row["high"], 2),
             "Margin (dB)": f"{row['margin_db']:g}",
-            "Over": _basis(row["basis"], row["n"]),
+            "Over": _basis(row["basis"], row["n"], row["images"]),
             "p": _p(row["p"]),
             "Verdict": row["verdict"],
+            "Reason": row["reason"],
             "Weights": row["weights"],
             "Published in": f"{row['source']} ({row['kind']})",
         }
@@ -153,9 +154,10 @@ def equivalence(config: Config) -> Table:
     ]
     caption = (
         "is the mean PSNR within a margin of the published one? Two one-sided t-tests "
-        "at 5 %: over seeds where the network was trained here, over images where official weights "
-        "met a part of the test set; with all of its images nothing is left to test and the "
-        "difference decides. Different: the interval lies outside the margin. Undecided: neither. "
+        "at 5 %: over seeds where the network was trained here (fewer than three decide nothing), "
+        "over images where a part of the test set was scored, both where both hold; official weights "
+        "on all of its images leave nothing to test, and the difference decides. Reproduced: the 90 % "
+        "interval lies inside the margin; deviates: outside; undecided: neither. "
         "Many published values are of other weights, as the last column says. Scores that users report "
         "of a paper's network state no protocol: they are held against every one, with the "
         "tolerance of the ledger as margin."
@@ -215,11 +217,15 @@ def _table(
     return Table(name, captioned(config, caption), frame, pd.DataFrame(view))
 
 
-def _basis(basis: str, count: int) -> str:
-    """``3 seeds``, ``1 seed``, ``20 images``, ``all 100 images``."""
+def _basis(basis: str, count: int, images: int) -> str:
+    """``3 seeds``, ``1 seed and 20 images``, ``20 images``, ``all 100 images``."""
     if basis == "all images":
-        return f"all {count} images"
-    return f"{count} {basis if count > 1 else basis.removesuffix('s')}"
+        return f"all {images} images"
+    counts = [images if unit == "images" else count for unit in basis.split(" and ")]
+    return " and ".join(
+        f"{n} {unit if n > 1 else unit.removesuffix('s')}"
+        for n, unit in zip(counts, basis.split(" and "), strict=True)
+    )
 
 
 def _signed(value: float, digits: int) -> str:

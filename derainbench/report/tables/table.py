@@ -29,12 +29,14 @@ class Table:
         caption: one or two sentences, naming protocol, sizes and assumptions.
         frame: every column, unrounded: the CSV.
         view: text as shown in Markdown, LaTeX and HTML; empty cells have no value.
+        grey: places of the rows of the view that are greyed, from 0.
     """
 
     name: str
     caption: str
     frame: pd.DataFrame
     view: pd.DataFrame
+    grey: frozenset[int] = frozenset()
 
 
 def number(value: float | None, digits: int = 0) -> str:

@@ -37,11 +37,12 @@
 
   const plot = (priced, rate) => {
     if (!window.Plotly) return;
-    const rates = [0, 1], { firing_rate: measured, claimed } = network();
+    const { firing_rate: measured } = network(), unequal = baseline().quality.equal === false;
+    const rates = [0, 1], claimed = unequal ? null : network().claimed; // held against no unequal pair
     const lines = [
       {
         x: rates, y: rates.map((r) => 1 - (priced.fixed + priced.slope * r) / priced.baseline),
-        name: `against ${baseline().title}`, mode: "lines", line: { color: "#0173b2", width: 2.5 },
+        name: `against ${baseline().title}`, mode: "lines", line: { color: unequal ? "#b9c0c7" : "#0173b2", width: 2.5 },
         hovertemplate: "rate %{x:.3f}: %{y:.1%} saved<extra></extra>",
       },
       ...claimed === null ? [] : [{
@@ -50,7 +51,7 @@
       }],
       {
         x: [rate], y: [priced.saving], name: "chosen rate", mode: "markers",
-        marker: { color: "#de8f05", size: 12, line: { color: "#1d2329", width: 1 } },
+        marker: { color: unequal ? "#b9c0c7" : "#de8f05", size: 12, line: { color: "#1d2329", width: 1 } },
         hovertemplate: "rate %{x:.3f}: %{y:.1%} saved<extra></extra>",
       },
     ];
@@ -82,13 +83,22 @@
       + (chosen.firing_rate === null ? " Its firing rate takes trained full-size weights: choose one." : "")
       + ` Scenario (${field("scenario").value}): `
       + `${data.scenarios[field("scenario").value].text}. Costs: ${data.costs[field("costs").value]}.`;
-    for (const part of ["own", "other", "own-name", "baseline-name", "break-even"]) field(part).textContent = "";
+    for (const part of ["own", "other", "own-name", "baseline-name", "break-even", "quality"]) field(part).textContent = "";
+    const { quality } = baseline();
+    document.querySelector("#explorer .answer").classList.toggle("other-quality", quality.equal === false);
     document.querySelector("#explorer .bars").hidden = field("plot").hidden = !priced;
     if (!priced) {
       field("saving").textContent = "Not known:";
       field("sentence").textContent = "the sources give no number for this choice. Without trained weights nobody knows "
-        + "how many zeros there are to skip; some cost tables price no memory or elementwise operations, and only one "
+        + "how many zeros there are to skip; some cost tables price no MACs, memory or elementwise operations, and only one "
         + "prices quantised ANN counterparts.";
+      return;
+    }
+    field("quality").textContent = `${quality.text}.`;
+    if (quality.equal === false && !quality.scored) {
+      document.querySelector("#explorer .bars").hidden = field("plot").hidden = true;
+      field("saving").textContent = "Not compared:";
+      field("sentence").textContent = "no saving stands without the scores of both networks on the same images.";
       return;
     }
     const most = Math.max(priced.own, priced.baseline);
@@ -101,6 +111,10 @@
     field("saving").textContent = priced.saving >= 0 ? `${percent(priced.saving)} saved` : `${percent(-priced.saving)} more`;
     field("sentence").textContent = `at a mean firing rate of ${rate.toFixed(3)}, against ${baseline().title}`
       + (chosen.claimed === null ? "." : `; published: ${whole(chosen.claimed)} saved.`);
+    if (quality.equal === false) {
+      field("sentence").textContent = `${field("saving").textContent} at a mean firing rate of ${rate.toFixed(3)}, against ${baseline().title}.`;
+      field("saving").textContent = "Not of equal quality:";
+    }
     field("break-even").textContent = sentence(priced);
     plot(priced, rate);
   };

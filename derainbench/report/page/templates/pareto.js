@@ -17,6 +17,7 @@
   fill(field("dataset"), data.datasets.map((name) => [name, name]), data.dataset);
   fill(field("protocol"), data.protocols.map((name) => [name, name]), data.protocol);
   fill(field("scenario"), Object.entries(data.scenarios).map(([k, s]) => [k, `(${k}) ${s.title}`]), "c");
+  fill(field("costs"), data.costs.map((name) => [name, name]), data.default_costs);
   for (const axis of ["parameters", "gmacs", "energy"]) {
     const known = data.points.some((p) => axis === "energy" ? Object.keys(p.energy).length : p[axis]);
     const choice = field("x").querySelector(`[value=${axis}]`);
@@ -31,12 +32,19 @@
   field("names").checked = !narrow;
 
   // Only spiking networks have time steps over which something is constant.
-  const energyOf = (point, scenario, reuse, skip) =>
-    point.energy[option(scenario, reuse && point.spiking, skip)] ?? null;
+  const energyOf = (point, { costs, scenario, reuse, skip }) =>
+    point.energy[costs]?.[option(scenario, reuse && point.spiking, skip)] ?? null;
+
+  // Points that no other one beats: as good for less energy.
+  const FRONTIER = "frontier";
+  const frontier = (points, cost, score) => points
+    .filter((p) => !points.some((o) => score(o) >= score(p) && cost(o) <= cost(p)
+      && (score(o) > score(p) || cost(o) < cost(p))))
+    .sort((a, b) => cost(a) - cost(b));
 
   const hover = (point, state) => {
     const score = point.scores[state.protocol];
-    const energy = energyOf(point, state.scenario, state.reuse, state.skip);
+    const energy = energyOf(point, state);
     return [
       `<b>${point.title}</b>`,
       point.weights,
@@ -57,14 +65,15 @@
   pen.font = `12px ${layout({}).font.family}`;
   const placeNames = (plot) => {
     const { xaxis, yaxis, width } = plot._fullLayout;
-    const points = plot.data.flatMap((trace, t) => trace.x.map((x, i) => ({
+    const traces = plot.data.filter((trace) => trace.name !== FRONTIER); // the frontier is the last one
+    const points = traces.flatMap((trace, t) => trace.x.map((x, i) => ({
       t, i, name: trace.text[i], x: xaxis.d2p(x), y: yaxis.d2p(trace.y[i]),
       reach: [trace.marker.size].flat()[i] ?? trace.marker.size,
     }))).map((p) => ({ ...p, reach: p.reach / 2 }));
     const taken = points.map((p) => ({
       point: p, left: p.x - p.reach, right: p.x + p.reach, top: p.y - p.reach, bottom: p.y + p.reach,
     }));
-    const sides = plot.data.map((trace) => ({ text: [...trace.text], textposition: trace.text.map(() => "top center") }));
+    const sides = traces.map((trace) => ({ text: [...trace.text], textposition: trace.text.map(() => "top center") }));
     for (const point of points.sort((a, b) => a.y - b.y)) {
       const [w, h] = [pen.measureText(point.name).width * 1.05, 14];
       const free = Object.entries(SIDES).map(([side, [right, down]]) => {
@@ -82,19 +91,19 @@
     }
     Plotly.restyle(plot, {
       text: sides.map((s) => s.text), textposition: sides.map((s) => s.textposition),
-    });
+    }, traces.map((_, i) => i));
   };
 
   const draw = () => {
     const state = {
       dataset: field("dataset").value, protocol: field("protocol").value,
-      x: field("x").value, y: field("y").value, scenario: field("scenario").value,
+      x: field("x").value, y: field("y").value, scenario: field("scenario").value, costs: field("costs").value,
       reuse: field("reuse").checked, skip: field("skip").checked,
     };
     document.querySelector("#pareto .energy-only").hidden = state.x !== "energy";
     const byName = state.x === "method";
     const cost = (p) => state.x === "energy"
-      ? energyOf(p, state.scenario, state.reuse, state.skip) : byName ? p.title : p[state.x];
+      ? energyOf(p, state) : byName ? p.title : p[state.x];
     const here = data.points.filter((p) => p.dataset === state.dataset);
     const shown = here.filter((p) => byName || cost(p) > 0);
     const published = state.y === "psnr" && state.x !== "energy" && !byName
@@ -136,6 +145,13 @@
         cliponaxis: false,
       });
     }
+    if (state.x === "energy" && shown.length) {
+      const best = frontier(shown.filter((p) => score(p) !== null), cost, score);
+      traces.push({
+        type: "scatter", name: FRONTIER, mode: "lines", x: best.map(cost), y: best.map(score),
+        line: { shape: "hv", color: "#1d2329", width: 1.2 }, hoverinfo: "skip",
+      });
+    }
     const costs = byName ? [] : traces.flatMap((t) => t.x).map(Math.log10);
     const [low, high] = [Math.min(...costs), Math.max(...costs)];
     const margin = Math.max(0.25 * (high - low), 0.3);
@@ -165,7 +181,7 @@
     field("note").textContent = [
       `${shown.length} methods on ${state.dataset}, protocol ${state.protocol}; a marker’s area grows with dense GMACs.`,
       lost.length ? `Not shown, because that cost is not known: ${lost.join(", ")}.` : "",
-      state.x === "energy" ? `Scenario (${state.scenario}): ${data.scenarios[state.scenario].text}. Costs ${data.costs}.` : "",
+      state.x === "energy" ? `Scenario (${state.scenario}): ${data.scenarios[state.scenario].text}. Costs ${state.costs}. Line: the frontier, beyond which no network here is as good for less energy.` : "",
       published.length ? "Hollow markers are published numbers of unknown protocol: not comparable with the measured ones."
         : "No published value is known for this view.",
     ].filter(Boolean).join(" ");

@@ -1,0 +1,1 @@
+"""Results as one file that others can read, keep and compute again from."""
