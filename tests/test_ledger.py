@@ -160,7 +160,7 @@ def test_a_paper_needs_neither_artefacts_nor_a_counterpart(paper_of):
     paper = read_audited_paper(paper_of([CLAIM]))
     assert paper.networks == ("esdnet",)
     assert (paper.claimed_saving, paper.artefacts, paper.known_cells("table-1")) == (None, {}, [])
-    assert paper_names() == ["esdnet", "invented"]
+    assert {"esdnet", "invented"} <= set(paper_names())
 
 
 def test_an_unknown_paper_is_refused_with_a_suggestion():

@@ -217,7 +217,8 @@ def crosscheck(
 
 def write_crosscheck(out: Path, names: Sequence[str], size: int = SIZE) -> pd.DataFrame:
     """Cross-checks models and writes ``crosscheck.csv``, ``crosscheck-layers.csv`` and
-    ``crosscheck-sizes.csv`` (:func:`count_at_sizes`), all or nothing; gives the first.
+    ``crosscheck-sizes.csv`` (:func:`count_at_sizes`, spiking networks), all or nothing; gives the
+    first.
 
     Raises:
         BenchError: as :func:`crosscheck`, or if ``out`` cannot be written to.
@@ -225,7 +226,8 @@ def write_crosscheck(out: Path, names: Sequence[str], size: int = SIZE) -> pd.Da
     table, layers = crosscheck(names, size)
     with staged_folder(out) as stage:
         write_text(stage / LAYERS, layers.to_csv(index=False))
-        write_text(stage / SIZES, count_at_sizes(names).to_csv(index=False))
+        spiking = [name for name in names if model_card(name).spiking]
+        write_text(stage / SIZES, count_at_sizes(spiking).to_csv(index=False))
         write_text(stage / SUMMARY, table.to_csv(index=False))
         provenance.write_record(
             stage / SUMMARY, settings={"models": list(names), "size": size}, seed=SEED, device="cpu"

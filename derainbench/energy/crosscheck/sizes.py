@@ -17,11 +17,7 @@ from derainbench.energy.crosscheck.other_counters import COUNTERS, OtherCounter
 from derainbench.energy.crosscheck.subjects import builder, input_image, version
 from derainbench.models.construction import size_multiple_of
 
-SIDES = (
-    128,
-    256,
-    512,
-)  # pixels; those that profilers of this literature take by default among them
+SIDES = (128, 256)  # pixels: what profilers of this literature take by default, and what is stated
 COLUMNS = ["model", "counter", "version", "size", "macs", "parameters"]
 
 
