@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 
 import torch
@@ -23,11 +24,60 @@ class PatchEmbed(nn.Module):
         return self.proj(x)
 
 
-class DerainingUNet(nn.Module):
-    """Encoder, decoder, refinement and global residual, for any :class:`Operators`.
+class SteppedRestorer(nn.Module, ABC):
+    """A network that is shown its image T times and adds what it restored to the image.
 
     Input and output: float [N,3,H,W], nominally in [0,1], the output unclamped; H and W must be
     multiples of :attr:`size_multiple`. No state is kept between calls.
+    """
+
+    size_multiple: int
+    T: int
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Restores [N,3,H,W] -> [N,3,H,W].
+
+        Raises:
+            ValueError: for another shape, or H or W not a multiple of ``size_multiple``.
+        """
+        if image.dim() != 4 or image.shape[1] != 3:
+            raise ValueError(f"expected images [N,3,H,W], got {list(image.shape)}")
+        if image.shape[2] % self.size_multiple or image.shape[3] % self.size_multiple:
+            raise ValueError(
+                f"height and width must be multiples of {self.size_multiple}, "
+                f"got {image.shape[2]}x{image.shape[3]}"
+            )
+        functional.reset_net(self)
+        try:
+            features = self.features(image.unsqueeze(0).expand(self.T, -1, -1, -1, -1))
+        finally:
+            functional.reset_net(self)  # frees the membrane potentials and their graph
+        return self.restore(features) + image
+
+    @abstractmethod
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """[T,N,3,H,W] -> [T,N,C,H,W], C the channels of the last features."""
+
+    @abstractmethod
+    def restore(self, features: torch.Tensor) -> torch.Tensor:
+        """[T,N,C,H,W] -> [N,3,H,W], what is added to the image."""
+
+
+def check_sizes(**numbers: int) -> None:
+    """Refuses sizes below 1, by name.
+
+    Raises:
+        ValueError: for the first one.
+    """
+    for name, value in numbers.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+class DerainingUNet(SteppedRestorer):
+    """Encoder, decoder, refinement and global residual, for any :class:`Operators`.
+
+    Shapes as in :class:`SteppedRestorer`.
 
     Args:
         ops: activation and normalisation of every block.
@@ -56,9 +106,7 @@ class DerainingUNet(nn.Module):
         shortcut: bool = True,
     ) -> None:
         super().__init__()
-        for name, value in (("T", T), ("dim", dim)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_sizes(T=T, dim=dim)
         for name, blocks in (("en_num_blocks", en_num_blocks), ("de_num_blocks", de_num_blocks)):
             if len(blocks) != 3 or min(blocks) < 1:
                 raise ValueError(f"{name} must be three numbers >= 1, got {list(blocks)}")
@@ -88,25 +136,9 @@ class DerainingUNet(nn.Module):
         self.refinement = FRB(2 * dim) if refine else nn.Identity()
         self.output = nn.Sequential(nn.Conv2d(2 * dim, 3, 3, padding=1))
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Restores [N,3,H,W] -> [N,3,H,W].
-
-        Raises:
-            ValueError: for another shape, or H or W not a multiple of 4.
-        """
-        if image.dim() != 4 or image.shape[1] != 3:
-            raise ValueError(f"expected images [N,3,H,W], got {list(image.shape)}")
-        if image.shape[2] % self.size_multiple or image.shape[3] % self.size_multiple:
-            raise ValueError(
-                f"height and width must be multiples of {self.size_multiple}, "
-                f"got {image.shape[2]}x{image.shape[3]}"
-            )
-        functional.reset_net(self)
-        try:
-            features = self.features(image.unsqueeze(0).expand(self.T, -1, -1, -1, -1))
-        finally:
-            functional.reset_net(self)  # frees the membrane potentials and their graph
-        return self.output(self.refinement(features.mean(0))) + image
+    def restore(self, features: torch.Tensor) -> torch.Tensor:
+        """[T,N,2*dim,H,W] -> [N,3,H,W]."""
+        return self.output(self.refinement(features.mean(0)))
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """[T,N,3,H,W] -> [T,N,2*dim,H,W]."""

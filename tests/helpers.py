@@ -21,9 +21,14 @@ _UNET = {"en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1]}
 _TRANSFORMER = {"dim": 8, "num_blocks": [1, 1, 1, 1], "heads": [1, 2, 2, 4]}
 _UFORMER = {"img_size": 64, "embed_dim": 4, "depths": [1] * 9, "win_size": 4}
 # Constructor arguments of every model that make it as small as it goes.
+_FOUR_LISTS = {"en_num_blocks": [1] * 4, "de_num_blocks": [1] * 4}
 SMALL: dict[str, dict[str, Any]] = {
     "esdnet": {"dim": 16, "T": 2, **_UNET},
     "esdnet-ann": {"dim": 16, **_UNET},
+    "vlif": {"dim": 16, "T": 2, **_FOUR_LISTS},
+    "vlif-ann": {"dim": 16, **_FOUR_LISTS},
+    "spikerain": {"dim": 16, "T": 2, **_UNET},
+    "spikerain-ann": {"dim": 16, **_UNET},
     "brn": {"recurrent_iter": 2, "channels": 4},
     "ddn": {"mid_channels": 4, "num_blocks": 2},
     "drsformer": _TRANSFORMER,

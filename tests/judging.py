@@ -91,9 +91,9 @@ def at(scale: dict[str, Any], outcome: Outcome) -> Outcome:
     return Outcome.DEVIATES if small else outcome
 
 
-def judged(config: Config, claim: str) -> list[Verdict]:
-    """The verdicts on one claim."""
-    return [v for v in judge(config, read_audited_paper("esdnet")) if v.claim == claim]
+def judged(config: Config, claim: str, paper: str = "esdnet") -> list[Verdict]:
+    """The verdicts on one claim of a paper."""
+    return [v for v in judge(config, read_audited_paper(paper)) if v.claim == claim]
 
 
 def only(verdicts: list[Verdict]) -> Verdict:

@@ -9,7 +9,7 @@ from derainbench.audit.case import Verdict
 from derainbench.audit.coverage import State, coverage, document, state_of, summary
 from derainbench.audit.verdicts import write
 from derainbench.catalog.audited_papers import read_audited_paper
-from derainbench.catalog.ledger import EXPLAINING
+from derainbench.catalog.claim_kinds import TESTS
 from derainbench.catalog.verdicts import Outcome
 from derainbench.report.page import coverage_bars
 from derainbench.report.tables.coverage import coverage as coverage_table
@@ -123,7 +123,7 @@ def test_what_explains_and_what_needs_no_training_say_so():
     for claim in ("rain200h-30-against-29", "selection-on-test"):
         assert found[claim].takes.startswith("no configuration settles it")
     assert {c.test for c in PAPER.ledger.all() if found[c.id].takes.startswith("no config")} == set(
-        EXPLAINING
+        name for name, test in TESTS.items() if test.explains
     )
     assert found["analog-share"].takes == "no training: why"
     assert found["analog-share"].configuration == "smoke"

@@ -14,10 +14,11 @@ from derainbench.evaluation.inference import (
     TILE_BATCH,
     describe,
     restore,
-    restore_image,
+    restore_levels,
     restore_tiled,
     restore_whole,
     tile_starts,
+    to_levels,
     to_uint8,
 )
 from derainbench.foundation.errors import BenchError
@@ -262,7 +263,8 @@ def test_what_is_done_is_described():
 
 def test_eight_bits_are_rounded_or_truncated_after_clamping():
     levels = torch.tensor([-0.5, 0.0, 10.4, 10.6, 254.6, 255.0, 300.0]) / 255
-    image = levels.expand(3, 1, -1)
+    image = to_levels(levels.expand(3, 1, -1))
+    assert image[0, :, 0] == pytest.approx([0, 0, 10.4, 10.6, 254.6, 255, 255], abs=1e-4)
     assert to_uint8(image, "round")[0, :, 0].tolist() == [0, 0, 10, 11, 255, 255, 255]
     assert to_uint8(image, "truncate")[0, :, 0].tolist() == [0, 0, 10, 10, 254, 255, 255]
     assert to_uint8(image, "round").shape == (1, 7, 3)
@@ -271,7 +273,7 @@ def test_eight_bits_are_rounded_or_truncated_after_clamping():
 
 def eight_bits(model, image, mode="whole", quantise="round"):
     facts = {"card": card(size_multiple=4), "device": torch.device("cpu")}
-    return restore_image(model, image, mode=mode, quantise=quantise, **facts)
+    return to_uint8(restore_levels(model, image, mode=mode, **facts), quantise)
 
 
 @pytest.mark.parametrize("mode", ["tiled", "whole"])

@@ -1,14 +1,17 @@
 """Every protocol gives the number of the script it is named after."""
 
+import cv2
 import numpy as np
 import pytest
 from helpers import GOLDEN, noise, one_line, read_json
 from scipy.signal import correlate2d
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from derainbench.data.images import read_rgb
 from derainbench.foundation.errors import BenchError
-from derainbench.metrics.full_reference import luma, score, score_all
+from derainbench.metrics.full_reference import luma, score
 from derainbench.metrics.protocols import PROTOCOLS
+from derainbench.metrics.scorer import Scorer, score_all
 
 EXPECTED = read_json(GOLDEN / "metrics" / "open" / "expected.json")
 # protocol: names in expected.json of its PSNR and its SSIM, tolerances of both. The MATLAB scripts
@@ -21,7 +24,7 @@ OFFICIAL = {
 }
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", OFFICIAL)
 @pytest.mark.parametrize("image", EXPECTED)
 def test_scores_equal_the_official_ones(image, protocol, shared):
     # The images are real ones, so they are not committed here.
@@ -31,6 +34,48 @@ def test_scores_equal_the_official_ones(image, protocol, shared):
     psnr_name, ssim_name, psnr_tolerance, ssim_tolerance = OFFICIAL[protocol]
     assert psnr == pytest.approx(EXPECTED[image][psnr_name]["psnr"], rel=0, abs=psnr_tolerance)
     assert ssim == pytest.approx(EXPECTED[image][ssim_name]["ssim"], rel=0, abs=ssim_tolerance)
+
+
+@pytest.mark.parametrize("image", EXPECTED)
+def test_scores_equal_those_of_vlifs_script(image, shared):
+    folder = shared / "golden" / "metrics" / "open"
+    restored, target = (read_rgb(folder / side / image) for side in ("restored", "target"))
+    expected = read_json(folder / "expected_vlif.json")["images"][image]
+    psnr, ssim = score(restored, target, PROTOCOLS["vlif"])
+    assert psnr == pytest.approx(expected["psnr"], rel=0, abs=1e-6)
+    assert ssim == pytest.approx(expected["ssim"], rel=0, abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [(19, 19), (20, 33), (96, 131)])
+@pytest.mark.parametrize("strength", [0.02, 0.5, 1.0])
+def test_all_protocols_at_once_give_what_each_gives_alone(size, strength):
+    target, change = noise(*size, seed=1), noise(*size, seed=2)
+    levels = ((1 - strength) * target + strength * change).astype(np.float32)
+    restored, scorer = np.rint(levels).astype(np.uint8), Scorer(target)
+    for unrounded in (None, levels):
+        for name, (psnr, ssim) in scorer(restored, unrounded).items():
+            expected = score(restored, target, PROTOCOLS[name], unrounded)
+            assert psnr == pytest.approx(expected[0], rel=0, abs=1e-9)
+            assert ssim == pytest.approx(expected[1], rel=0, abs=1e-9)
+
+
+def test_an_image_before_rounding_moves_only_the_protocol_that_asks_for_it():
+    target = plain(100)
+    levels = np.full(target.shape, 100.4, dtype=np.float32)
+    rounded, unrounded = score_all(target, target), score_all(target, target, levels)
+    assert unrounded.pop("vlif")[0] == pytest.approx(20 * np.log10(255 / 0.4), abs=1e-4)
+    assert rounded.pop("vlif")[0] == np.inf
+    assert unrounded == rounded
+
+
+def test_spikerains_script_resizes_first():
+    restored, target = noise(40, 60), noise(40, 60, seed=1)
+    big = [cv2.resize(image[..., ::-1], (512, 512)) for image in (restored, target)]
+    grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in big]
+    psnr, ssim = score(restored, target, PROTOCOLS["spikerain"])
+    assert psnr == pytest.approx(peak_signal_noise_ratio(big[1], big[0]), abs=1e-10)
+    assert ssim == pytest.approx(structural_similarity(*grey), abs=1e-10)
+    assert psnr != pytest.approx(score(restored, target, PROTOCOLS["rgb"])[0], abs=0.1)
 
 
 def plain(value: int, size: int = 24) -> np.ndarray:
@@ -91,7 +136,7 @@ def ssim_by_definition(x: np.ndarray, y: np.ndarray) -> float:
 def test_ssim_is_the_one_by_definition(size):
     target, change = noise(*size, seed=1), noise(*size, seed=2)
     restored = (0.7 * target + 0.3 * change).astype(np.uint8)
-    scores = {name: ssim for name, (_, ssim) in score_all(restored, target).items()}
+    scores = {name: score(restored, target, PROTOCOLS[name])[1] for name in OFFICIAL}
     x, y = luma(restored), luma(target)
     expected = {
         "esdnet": ssim_by_definition(x[4:-4, 4:-4], y[4:-4, 4:-4]),

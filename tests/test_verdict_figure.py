@@ -8,7 +8,7 @@ from PIL import Image
 from derainbench.catalog.audited_papers import read_audited_paper
 from derainbench.catalog.cells.claims import claim_of
 from derainbench.catalog.cells.format import PrintedCell
-from derainbench.catalog.ledger import BRANCHES
+from derainbench.catalog.claim_kinds import BRANCHES
 from derainbench.catalog.verdicts import Outcome
 from derainbench.report.figures import verdicts
 from derainbench.report.figures.style import save, style

@@ -77,6 +77,16 @@ class Case:
             raise Missing("the claim names no data set")
         return self.claim.dataset
 
+    def named_network(self) -> str:
+        """The model that a claim holds the paper's network against.
+
+        Raises:
+            Missing: if the claim names none.
+        """
+        if self.claim.against is None:
+            raise Missing("the claim names no network")
+        return self.claim.against
+
     def gradients(self) -> tuple[GradientReach, str]:
         """How far a gradient gets in the paper's network, and the file that says so.
 

@@ -23,18 +23,23 @@ from typing import Any
 from derainbench.audit.case import Verdict
 from derainbench.audit.verdict_rule import LEAST
 from derainbench.catalog.audited_papers import AuditedPaper
+from derainbench.catalog.claim_kinds import BRANCHES, TESTS
 from derainbench.catalog.dataset_entries import DatasetEntry, dataset_entry
-from derainbench.catalog.ledger import BRANCHES, EXPLAINING, LABELS, TRAINED, Claim, Label
+from derainbench.catalog.ledger import LABELS, Claim, Label
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.recipes import load_recipe
 from derainbench.catalog.verdicts import DECIDED, Outcome
 from derainbench.training.schedule import plan_epochs
 
 # Tests whose answer for the paper's own network takes its training, or its authors' weights.
-FULL_SIZE = (*(test for test in TRAINED if test not in EXPLAINING), "energy-saving")
+FULL_SIZE = [
+    name for name, test in TESTS.items() if (test.trained or test.full_size) and not test.explains
+]
 # How many networks are trained for a test, where it is more than the paper's own.
 TRAINED_BESIDE = {
     "comparable": "an ANN",
+    "outperforms": "the network that it is held against",
+    "energy-against": "the network that it is held against",
     "energy-saving": "its ANN counterpart",
     "ablation": "itself without the part",
 }
@@ -135,7 +140,7 @@ def coverage(
                 state=state,
                 readings=len(own),
                 decided_readings=sum(map(_answers, own)),
-                decidable=settled or claim.test not in EXPLAINING,
+                decidable=settled or not TESTS[claim.test].explains,
                 need=need,
             )
         )
@@ -207,7 +212,7 @@ def _need(
     label: Label,
     seconds_per_step: float | None,
 ) -> Need:
-    if claim.test in EXPLAINING:
+    if TESTS[claim.test].explains:
         takes = (
             "no configuration settles it: the networks or the code it is about are not published"
         )

@@ -16,14 +16,14 @@ import pandas as pd
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
-from derainbench.metrics.protocols import PROTOCOL_NAMES
+from derainbench.metrics.protocols import PROTOCOLS, present_protocols
 from derainbench.statistics.bootstrap import LEVEL, difference_intervals
 from derainbench.statistics.effects import effect, spread
 from derainbench.statistics.equivalence import UNDECIDED
 from derainbench.statistics.significance import holm, wilcoxon
 
 METRICS = ("psnr", "ssim")
-LUMA = tuple(p for p in PROTOCOL_NAMES if p != "rgb")
+LUMA = tuple(name for name, protocol in PROTOCOLS.items() if protocol.luma)
 BETTER, WORSE = "better", "worse"
 # By number of seeds with a finite mean.
 SPREAD_NOTES = {0: "every image restored perfectly: no mean", 1: "one seed: no spread"}
@@ -48,7 +48,7 @@ def _wide(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
 def score_cells(scores: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """(data set, protocol, scores) in the order of the configuration."""
     for dataset, of_set in scores.groupby("dataset", sort=False):
-        for protocol in PROTOCOL_NAMES:
+        for protocol in present_protocols(of_set["protocol"]):
             yield str(dataset), protocol, of_set[of_set["protocol"] == protocol]
 
 
@@ -139,13 +139,14 @@ def protocol_matrix(scores: pd.DataFrame) -> pd.DataFrame:
     names = run_names(scores)
     tables = []
     for dataset, of_set in scores.groupby("dataset", sort=False):
-        cells = {p: of_set[of_set["protocol"] == p] for p in PROTOCOL_NAMES}
+        protocols = present_protocols(scores["protocol"])
+        cells = {p: of_set[of_set["protocol"] == p] for p in protocols}
         means = {
             (metric, p): finite(_wide(cell, metric)).mean()
             for metric in METRICS
             for p, cell in cells.items()
         }
-        runs = means["psnr", PROTOCOL_NAMES[0]].index
+        runs = means["psnr", protocols[0]].index
         table = pd.DataFrame(
             {
                 "dataset": dataset,
@@ -156,11 +157,13 @@ def protocol_matrix(scores: pd.DataFrame) -> pd.DataFrame:
                 **{f"{m}_{p}": values.to_numpy() for (m, p), values in means.items()},
             }
         )
-        psnr = table[[f"psnr_{p}" for p in PROTOCOL_NAMES]]
+        psnr = table[[f"psnr_{p}" for p in protocols]]
         table["spread_db"] = np.ptp(psnr.to_numpy(), axis=1)
-        table["spread_luma_db"] = np.ptp(table[[f"psnr_{p}" for p in LUMA]].to_numpy(), axis=1)
+        table["spread_luma_db"] = np.ptp(
+            table[[f"psnr_{p}" for p in protocols if p in LUMA]].to_numpy(), axis=1
+        )
         ranks = psnr.rank(ascending=False, method="min", na_option="top").astype(int)
-        for p in PROTOCOL_NAMES:
+        for p in protocols:
             table[f"rank_{p}"] = ranks[f"psnr_{p}"]
         table["rank_changes"] = ranks.nunique(axis=1) > 1
         tables.append(table)

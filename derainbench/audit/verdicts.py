@@ -15,8 +15,16 @@ import pandas as pd
 
 from derainbench.audit import coverage
 from derainbench.audit.case import Case, Missing, Verdict
-from derainbench.audit.claim_tests import printed, printed_costs, score_gaps, scores, training
+from derainbench.audit.claim_tests import (
+    against,
+    printed,
+    printed_costs,
+    score_gaps,
+    scores,
+    training,
+)
 from derainbench.audit.claim_tests.energy import energy_saving
+from derainbench.audit.claim_tests.outperforming import outperforms
 from derainbench.audit.claim_tests.structure import (
     analog_macs,
     analog_ratio,
@@ -26,12 +34,19 @@ from derainbench.audit.claim_tests.structure import (
 )
 from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.cells.claims import read_judged_paper
-from derainbench.catalog.ledger import KINDS, PUBLISHED, TRAINED, TestName
+from derainbench.catalog.claim_kinds import TestName, is_trained
+from derainbench.catalog.ledger import KINDS, PUBLISHED
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance
 from derainbench.foundation.files import write_json, write_text
 from derainbench.foundation.outputs import staged_folder
+
+
+def untested(case: Case) -> Iterator[Verdict]:
+    """A claim that is in the ledger for completeness: its reason says why nothing tests it."""
+    yield case.verdict(Outcome.NOT_TESTABLE, case.claim.reason or "")
+
 
 Test = Callable[[Case], Iterator[Verdict]]
 TESTS: dict[TestName, Test] = {
@@ -53,6 +68,11 @@ TESTS: dict[TestName, Test] = {
     "printed-parameters": printed_costs.printed_parameters,
     "printed-operations": printed_costs.printed_operations,
     "printed-energy": printed_costs.printed_energy,
+    "energy-against": against.energy_against,
+    "parameters-against": against.parameters_against,
+    "macs-against": against.macs_against,
+    "outperforms": outperforms,
+    "untested": untested,
 }
 
 
@@ -95,7 +115,7 @@ def table(paper: AuditedPaper, verdicts: list[Verdict]) -> pd.DataFrame:
                 "branch": claim.branch,
                 "published": claim.published if claim.kind in PUBLISHED else None,
                 "unit": claim.unit,
-                "trained": claim.test in TRAINED,
+                "trained": is_trained(claim.test),
                 "reading": verdict.reading,
                 "verdict": verdict.verdict,
                 "measured": verdict.measured,

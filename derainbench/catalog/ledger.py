@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, model_validator
 
 from derainbench.catalog.cells.format import PrintedCell
+from derainbench.catalog.claim_kinds import BRANCHES, TESTS, Branch, TestName
 from derainbench.foundation.settings import Strict
 from derainbench.metrics.protocols import DEFAULT_PROTOCOL
 
@@ -25,86 +26,6 @@ KINDS: dict[Kind, str] = {
 }
 # Kinds of claims whose number somebody published; others are found by looking.
 PUBLISHED = ("abstract", "paper", "user")
-Branch = Literal["accuracy", "energy", "mechanism", "code"]
-BRANCHES: dict[Branch, str] = {
-    "accuracy": "how well the network restores",
-    "energy": "what it takes to run: parameters, operations, energy",
-    "mechanism": "how it is said to work",
-    "code": "what the released code shows",
-}
-TestName = Literal[
-    "parameters",
-    "energy-saving",
-    "comparable",
-    "score",
-    "score-gap",
-    "printed-score",
-    "no-reference",
-    "printed-parameters",
-    "printed-operations",
-    "printed-energy",
-    "direct-training",
-    "rain-spikes",
-    "ablation",
-    "analog-macs",
-    "analog-ratio",
-    "schedule",
-    "selection-leak",
-    "library",
-]
-TESTS: tuple[TestName, ...] = get_args(TestName)
-# The branch of a claim that names none.
-BRANCH_OF_TEST: dict[TestName, Branch] = {
-    "parameters": "energy",
-    "energy-saving": "energy",
-    "comparable": "accuracy",
-    "score": "accuracy",
-    "score-gap": "accuracy",
-    "direct-training": "mechanism",
-    "rain-spikes": "mechanism",
-    "ablation": "mechanism",
-    "analog-macs": "energy",
-    "analog-ratio": "energy",
-    "printed-score": "accuracy",
-    "no-reference": "accuracy",
-    "printed-parameters": "energy",
-    "printed-operations": "energy",
-    "printed-energy": "energy",
-    "schedule": "code",
-    "selection-leak": "code",
-    "library": "code",
-}
-# Those of which a published number is compared with one that is found.
-NUMBERED: tuple[TestName, ...] = (
-    "score",
-    "score-gap",
-    "parameters",
-    "energy-saving",
-    "analog-macs",
-    "analog-ratio",
-)
-# Those of cells that were transcribed from a table.
-PRINTED = (
-    "printed-score",
-    "no-reference",
-    "printed-parameters",
-    "printed-operations",
-    "printed-energy",
-)
-# Those of which trained weights decide.
-TRAINED: tuple[TestName, ...] = (
-    "score",
-    "score-gap",
-    "comparable",
-    "ablation",
-    "rain-spikes",
-    "selection-leak",
-    "printed-score",
-    "no-reference",
-)
-# Those that show what could explain a claim, and settle nothing: the networks or the code that the
-# claim is about are not at hand.
-EXPLAINING = ("score-gap", "selection-leak")
 
 
 class Claim(Strict):
@@ -126,6 +47,8 @@ class Claim(Strict):
         dataset: for scores and gaps: on which test set.
         protocol: for scores and gaps: under which protocol.
         without: for ablations: constructor arguments that leave the part out.
+        against: for claims against another network that is named: its model.
+        reason: for claims that are not tested: why.
         cell: the cell of a table that is claimed, where one was transcribed.
     """
 
@@ -144,27 +67,29 @@ class Claim(Strict):
     dataset: str | None = None
     protocol: str = DEFAULT_PROTOCOL
     without: dict[str, Any] | None = None
+    against: str | None = None
+    reason: str | None = None
     cell: PrintedCell | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _in_a_branch(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("test") in BRANCH_OF_TEST:
-            return {"branch": BRANCH_OF_TEST[values["test"]]} | values
+        if isinstance(values, dict) and values.get("test") in TESTS:
+            return {"branch": TESTS[values["test"]].branch} | values
         return values
 
     @model_validator(mode="after")
     def _complete(self) -> Claim:
-        needs = {"score": "dataset", "score-gap": "dataset", "ablation": "without"}.get(self.test)
+        test, needs = TESTS[self.test], TESTS[self.test].needs
         if needs and getattr(self, needs) is None:
             raise ValueError(f"test '{self.test}' needs '{needs}'")
-        if self.test in PRINTED and self.cell is None:
+        if test.printed and self.cell is None:
             raise ValueError(
                 f"test '{self.test}' is of cells: `derainbench published add` takes them in"
             )
-        if self.test in NUMBERED and self.published is None:
+        if test.numbered and self.published is None:
             raise ValueError(f"test '{self.test}' needs 'published'")
-        if self.test in TRAINED and "smoke" in self.speaks:
+        if test.trained and "smoke" in self.speaks:
             raise ValueError(f"test '{self.test}' takes trained networks: 'speaks' without smoke")
         return self
 

@@ -17,8 +17,8 @@ from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import sha256, write_json, write_text
 from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
-from derainbench.metrics.full_reference import score_all
 from derainbench.metrics.infinite import counted, finite, infinite_images
+from derainbench.metrics.scorer import Scorer
 
 if TYPE_CHECKING:  # images that others made are scored without torch
     from derainbench.evaluation.restoration import Restorer
@@ -48,7 +48,7 @@ def evaluate(
     inputs = dataset_digests(split, dataset)
     return _score_split(
         split,
-        lambda _, rainy: restorer(rainy),
+        lambda _, rainy: restorer.with_levels(rainy),
         out,
         restorer.settings,
         inputs | {"weights": sha256(restorer.weights)},
@@ -81,7 +81,7 @@ def evaluate_images(
     inputs = dataset_digests(split, dataset)
     return _score_split(
         split,
-        lambda name, _: read_rgb(files[name]),
+        lambda name, _: (read_rgb(files[name]), None),
         out,
         {"model": OTHERS},
         inputs | {f"restored {file.name}": sha256(file) for file in files.values()},
@@ -90,7 +90,7 @@ def evaluate_images(
 
 def _score_split(
     split: Split,
-    restore: Callable[[str, np.ndarray], np.ndarray],
+    restore: Callable[[str, np.ndarray], tuple[np.ndarray, np.ndarray | None]],
     out: Path,
     settings: dict[str, Any],
     inputs: dict[str, str],
@@ -100,7 +100,8 @@ def _score_split(
 
     Args:
         split: the images.
-        restore: from a rainy image's name and pixels, uint8 [H,W,3], to the restored pixels.
+        restore: from a rainy image's name and pixels, uint8 [H,W,3], to the restored pixels, and to
+            the same before rounding where that is at hand.
         out: folder to write to.
         settings: of the restoration, ``model`` among them, for summary and record.
         inputs, device: for the record.
@@ -110,10 +111,11 @@ def _score_split(
         with Reporter(f"evaluate {settings['model']}", len(split.pairs)) as reporter:
             for pair in split.pairs:
                 rainy = read_rgb(pair.input)
-                restored = restore(pair.name, rainy)
+                restored, levels = restore(pair.name, rainy)
                 write_png(stage / "images" / f"{Path(pair.name).stem}.png", restored)
                 if pair.target:
-                    of_image = score_rows(pair.name, restored, read_rgb(pair.target), rainy)
+                    target = read_rgb(pair.target)
+                    of_image = score_rows(pair.name, restored, target, rainy, levels)
                     rows += of_image
                     first = of_image[0]
                     reporter.advance(f"{pair.name} {first['psnr']:.2f} dB ({first['protocol']})")
@@ -147,14 +149,19 @@ def score_folders(restored: Path, target: Path, out: Path) -> pd.DataFrame:
 
 
 def score_rows(
-    name: str, restored: np.ndarray, target: np.ndarray, rainy: np.ndarray | None = None
+    name: str,
+    restored: np.ndarray,
+    target: np.ndarray,
+    rainy: np.ndarray | None = None,
+    unrounded: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
     """One row per protocol: image, protocol, psnr, ssim and, given the rainy image, its scores."""
     try:
-        scores = score_all(restored, target)
+        scorer = Scorer(target)
+        scores = scorer(restored, unrounded)
+        before = scorer(rainy) if rainy is not None else {}
     except BenchError as error:
         raise BenchError(f"{name}: {error}") from error
-    before = score_all(rainy, target) if rainy is not None else {}
     rows = []
     for protocol, (psnr, ssim) in scores.items():
         row = {"image": name, "protocol": protocol, "psnr": psnr, "ssim": ssim}

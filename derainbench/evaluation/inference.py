@@ -191,27 +191,30 @@ def _run(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
         raise BenchError(f"the model fails on {height}x{width} pixels: {reason}") from error
 
 
-def to_uint8(restored: torch.Tensor, quantise: str) -> np.ndarray:
-    """Clamps [3,H,W] to [0,1] and makes it uint8 [H,W,3].
+def to_levels(restored: torch.Tensor) -> np.ndarray:
+    """Clamps [3,H,W] to [0,1] and makes it float32 [H,W,3] from 0 to 255, not rounded."""
+    return restored.clamp(0, 1).permute(1, 2, 0).cpu().numpy() * np.float32(255)
+
+
+def to_uint8(levels: np.ndarray, quantise: str) -> np.ndarray:
+    """The 8 bits of an image from :func:`to_levels`.
 
     Args:
-        restored: float image.
+        levels: float32 [H,W,3] from 0 to 255.
         quantise: "round" to the nearest level, or "truncate" as PReNet's script does.
     """
-    levels = restored.clamp(0, 1).permute(1, 2, 0).cpu().numpy() * np.float32(255)
     return (np.rint(levels) if quantise == "round" else levels).astype(np.uint8)
 
 
-def restore_image(
+def restore_levels(
     model: nn.Module,
     image: np.ndarray,
     *,
     card: ModelCard,
     mode: str | None,
-    quantise: str,
     device: torch.device,
 ) -> np.ndarray:
-    """uint8 [H,W,3] in, restored uint8 [H,W,3] out; see :func:`restore`.
+    """uint8 [H,W,3] in, restored float32 [H,W,3] from 0 to 255 out; see :func:`restore`.
 
     Raises:
         BenchError: if the output holds values that are not finite.
@@ -219,4 +222,4 @@ def restore_image(
     restored = restore(model, to_tensor(image).to(device), card, mode)
     if not restored.isfinite().all():
         raise BenchError("the model's output holds values that are not finite")
-    return to_uint8(restored, quantise)
+    return to_levels(restored)

@@ -11,7 +11,7 @@ from torch import nn
 
 from derainbench.catalog.card_format import Tiling
 from derainbench.catalog.model_cards import model_card
-from derainbench.evaluation.inference import describe, restore_image
+from derainbench.evaluation.inference import describe, restore_levels, to_uint8
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import size_multiple_of
@@ -67,14 +67,14 @@ class Restorer:
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """uint8 [H,W,3] -> uint8 [H,W,3]."""
-        return restore_image(
-            self.model,
-            image,
-            card=self.card,
-            mode=self.mode,
-            quantise=self.settings["quantise"],
-            device=self.device,
+        return self.with_levels(image)[0]
+
+    def with_levels(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 [H,W,3] -> the restored image as uint8, and before that as float32 from 0 to 255."""
+        levels = restore_levels(
+            self.model, image, card=self.card, mode=self.mode, device=self.device
         )
+        return to_uint8(levels, self.settings["quantise"]), levels
 
 
 def _tiling(tiling: Tiling, side: int | None, overlap: int | None, multiple: int) -> Tiling:

@@ -50,6 +50,7 @@ rule crosscheck:
     output:
         summary=FILES.crosscheck / "crosscheck.csv",
         layers=FILES.crosscheck / "crosscheck-layers.csv",
+        sizes=FILES.crosscheck / "crosscheck-sizes.csv",
     log:
         f"{RESULTS}/logs/crosscheck.log",
     benchmark:

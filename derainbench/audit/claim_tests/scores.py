@@ -32,7 +32,7 @@ def score(case: Case) -> Iterator[Verdict]:
 
     A score has no direction to be refuted: outside the tolerance it deviates.
     """
-    scores = _scores(case, case.dataset)
+    scores = claimed_scores(case, case.dataset)
     full_size = {e.run: e for e in case.network_runs() if as_published(case.config, e.spec)}
     tested = False
     for run, entry in full_size.items():
@@ -86,7 +86,7 @@ def comparable(case: Case) -> Iterator[Verdict]:
     for dataset in dict.fromkeys(d for entry, _ in trained.values() for d in entry.spec.test):
         if not case.config.paired(dataset):
             continue
-        scores = _scores(case, dataset)
+        scores = claimed_scores(case, dataset)
         images = _by_image(scores, "psnr")
         for run, (entry, training) in trained.items():
             baselines = _baselines(case, training)
@@ -108,10 +108,10 @@ def _against(
     baselines: dict[str, str],
 ) -> Verdict:
     """The network against the best of its baselines, over the same images."""
-    mean, low, high = _difference(scores, entry.run, best, "psnr")
-    ssim, ssim_low, ssim_high = _difference(scores, entry.run, best, "ssim")
+    mean, low, high = difference(scores, entry.run, best, "psnr")
+    ssim, ssim_low, ssim_high = difference(scores, entry.run, best, "ssim")
     seeds = scores.groupby("run")["variant"].nunique()
-    ruling = on_bound(_samples(scores, entry.run, best), -case.claim.tolerance)
+    ruling = on_bound(samples_of_difference(scores, entry.run, best), -case.claim.tolerance)
     outcome, reason = case.scaled(
         entry.spec,
         ruling.outcome,
@@ -170,9 +170,11 @@ def ablation(case: Case) -> Iterator[Verdict]:
 
 def _with_and_without(case: Case, base: str, run: str, dataset: str) -> Verdict:
     """The network against an ablation: over images, and over seeds."""
-    scores = pd.concat([_scores(case, dataset), _scores(case, dataset, ablations=True)])
-    mean, low, high = _difference(scores, base, run, "psnr")
-    ruling = on_bound(_samples(scores, base, run), 0)
+    scores = pd.concat(
+        [claimed_scores(case, dataset), claimed_scores(case, dataset, ablations=True)]
+    )
+    mean, low, high = difference(scores, base, run, "psnr")
+    ruling = on_bound(samples_of_difference(scores, base, run), 0)
     counts = scores.groupby("run")["variant"].nunique()
     among = f"{numbered(counts[base], 'seed')} against {numbered(counts[run], 'seed')}"
     titles = [case.config.runs[name].title or name for name in (base, run)]
@@ -199,7 +201,7 @@ def _with_and_without(case: Case, base: str, run: str, dataset: str) -> Verdict:
     )
 
 
-def _scores(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
+def claimed_scores(case: Case, dataset: str, *, ablations: bool = False) -> pd.DataFrame:
     """Per-image scores on a test set, under the claim's protocol."""
     scores = every_protocol(case, dataset, ablations=ablations)
     return scores[scores["protocol"] == case.claim.protocol]
@@ -223,7 +225,7 @@ def _by_image(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     return wide[wide.columns[~np.isinf(wide.to_numpy()).any(axis=0)]]
 
 
-def _samples(scores: pd.DataFrame, run: str, other: str) -> list[Sample]:
+def samples_of_difference(scores: pd.DataFrame, run: str, other: str) -> list[Sample]:
     """The difference of two runs over seeds, and over the same images: both are drawn."""
     per_seed = finite(scores).groupby(["run", "variant"])["psnr"].mean()
     images = _by_image(scores[scores["run"].isin([run, other])], "psnr")
@@ -232,7 +234,7 @@ def _samples(scores: pd.DataFrame, run: str, other: str) -> list[Sample]:
     return [Sample.between_seeds(own, others), over_images]
 
 
-def _difference(
+def difference(
     scores: pd.DataFrame, run: str, other: str, metric: str
 ) -> tuple[float, float, float]:
     """Mean difference of two runs over the same images, and its interval; Missing without any."""

@@ -9,7 +9,8 @@ from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
 from derainbench.catalog.cells.format import PrintedCell
 from derainbench.catalog.cells.metrics import UNSTATED, cell_metrics
 from derainbench.catalog.cells.printed import base_value, printed_cells
-from derainbench.catalog.ledger import BRANCH_OF_TEST, LABELS, TRAINED, Claim
+from derainbench.catalog.claim_kinds import TESTS
+from derainbench.catalog.ledger import LABELS, Claim
 from derainbench.catalog.papers import called
 from derainbench.metrics.protocols import DEFAULT_PROTOCOL
 
@@ -45,11 +46,11 @@ def claim_of(cell: PrintedCell, weight: float = 1) -> Claim:
         published=base_value(cell),
         unit=cell.unit if cell.metric == "operations" else metric.unit,
         test=metric.test,
-        branch=BRANCH_OF_TEST[metric.test],
+        branch=TESTS[metric.test].branch,
         weight=weight,
         tolerance=metric.tolerance,
         relative=metric.relative,
-        speaks=speaks if metric.test in TRAINED else LABELS,
+        speaks=speaks if TESTS[metric.test].trained else LABELS,
         dataset=cell.dataset or None,
         protocol=cell.protocol if stated else DEFAULT_PROTOCOL,
         cell=cell,

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from derainbench.catalog.claim_kinds import TestName
 from derainbench.catalog.files import read_yaml
-from derainbench.catalog.ledger import TestName
 from derainbench.catalog.papers import TableKind
 from derainbench.foundation.reads import cache
 from derainbench.foundation.settings import Strict, check

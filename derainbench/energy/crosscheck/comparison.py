@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +23,17 @@ from derainbench.energy.crosscheck.differences import (
 )
 from derainbench.energy.crosscheck.other_counters import COUNTERS
 from derainbench.energy.crosscheck.reading import OtherCounter, Reading
+from derainbench.energy.crosscheck.sizes import count_at_sizes
+from derainbench.energy.crosscheck.subjects import SEED, builder, input_image, version
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import write_text
 from derainbench.foundation.outputs import staged_folder
 from derainbench.foundation.progress import Reporter
-from derainbench.models.construction import build
 
 SIZE = 256  # complexity is stated for one 256x256 image, as the literature does
 SMALL = 32  # for counters that look at values: the network really computes
-SEED = 0
-SUMMARY, LAYERS = "crosscheck.csv", "crosscheck-layers.csv"
+SUMMARY, LAYERS, SIZES = "crosscheck.csv", "crosscheck-layers.csv", "crosscheck-sizes.csv"
 
 COLUMNS = [
     *("model", "counter", "version", "size", "status"),
@@ -72,7 +70,7 @@ def compare(
     row: dict[str, Any] = {
         "model": name,
         "counter": counter.name,
-        "version": _version(counter.package),
+        "version": version(counter.package),
         "size": "x".join(map(str, image.shape[2:])),
         "status": "ok",
         "macs": None,
@@ -150,13 +148,6 @@ def _plain(number: float) -> int | float:
     return int(number) if number == int(number) else number
 
 
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
 def _first_line(error: Exception) -> str:
     # The path in brackets that ends an ImportError differs from machine to machine.
     text = (str(error).splitlines() or [""])[0].partition(" (/")[0]
@@ -180,19 +171,6 @@ def _sides(model: str, size: int) -> tuple[int, int]:
             f"not {size}"
         )
     return size, min(size, -(-SMALL // card.network.size_multiple) * card.network.size_multiple)
-
-
-def _builder(model: str, device: str) -> Callable[[], nn.Module]:
-    torch.manual_seed(SEED)
-    with torch.device(device):
-        template = build(model).eval()
-    return lambda: copy.deepcopy(template)
-
-
-def input_image(side: int, device: str) -> torch.Tensor:
-    if device == "meta":
-        return torch.empty(1, 3, side, side, device=device)
-    return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(SEED))
 
 
 def crosscheck(
@@ -221,7 +199,7 @@ def crosscheck(
 
             @cache
             def facts_at(device: str, side: int, name: str = name) -> tuple[Any, ...]:
-                build, image = _builder(name, device), input_image(side, device)
+                build, image = builder(name, device), input_image(side, device)
                 return build, image, network_facts(build, image)
 
             for counter in counters:
@@ -238,8 +216,9 @@ def crosscheck(
 
 
 def write_crosscheck(out: Path, names: Sequence[str], size: int = SIZE) -> pd.DataFrame:
-    """Cross-checks models and writes ``crosscheck.csv`` and ``crosscheck-layers.csv``, all or
-    nothing; gives the former.
+    """Cross-checks models and writes ``crosscheck.csv``, ``crosscheck-layers.csv`` and
+    ``crosscheck-sizes.csv`` (:func:`count_at_sizes`, spiking networks), all or nothing; gives the
+    first.
 
     Raises:
         BenchError: as :func:`crosscheck`, or if ``out`` cannot be written to.
@@ -247,6 +226,8 @@ def write_crosscheck(out: Path, names: Sequence[str], size: int = SIZE) -> pd.Da
     table, layers = crosscheck(names, size)
     with staged_folder(out) as stage:
         write_text(stage / LAYERS, layers.to_csv(index=False))
+        spiking = [name for name in names if model_card(name).spiking]
+        write_text(stage / SIZES, count_at_sizes(spiking).to_csv(index=False))
         write_text(stage / SUMMARY, table.to_csv(index=False))
         provenance.write_record(
             stage / SUMMARY, settings={"models": list(names), "size": size}, seed=SEED, device="cpu"

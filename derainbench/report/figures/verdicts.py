@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from derainbench.catalog.audited_papers import AuditedPaper
-from derainbench.catalog.ledger import BRANCHES, Branch, Claim
+from derainbench.catalog.claim_kinds import BRANCHES, Branch
+from derainbench.catalog.ledger import Claim
 from derainbench.catalog.papers import called
 from derainbench.catalog.verdicts import Outcome
 

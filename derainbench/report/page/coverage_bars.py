@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from derainbench.catalog.ledger import BRANCHES
+from derainbench.catalog.claim_kinds import BRANCHES
 from derainbench.catalog.papers import read_paper
 from derainbench.config.schema import Config
 from derainbench.report.tables.coverage import sentence, state_text

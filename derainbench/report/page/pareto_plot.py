@@ -9,7 +9,7 @@ from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
-from derainbench.metrics.protocols import PROTOCOL_NAMES
+from derainbench.metrics.protocols import present_protocols
 from derainbench.report.figures.pareto import known_points
 from derainbench.report.page.plot_data import option_key, plain, scenario_texts
 from derainbench.results.accounts import read_accounts, read_published_sizes
@@ -40,6 +40,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
     energies, sizes = _energies(counted), _published_sizes(scored)
     spiking = {run for run, _, _ in scored.spiking()}
     entries = {entry.run: entry for entry in run_variants(scored)}
+    protocols = present_protocols(scores["protocol"])
     points = []
     for (run, dataset), rows in scores.groupby(["run", "dataset"], sort=False):
         entry = entries[str(run)]
@@ -69,7 +70,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
                         "psnr_sd": of_protocol["psnr"].std(),
                         "ssim_sd": of_protocol["ssim"].std(),
                     }
-                    for protocol in PROTOCOL_NAMES
+                    for protocol in protocols
                     for of_protocol in [means.xs(protocol, level="protocol")]
                 },
             }
@@ -83,7 +84,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
             "published": records(known[known["dataset"].isin(datasets)]),
             "datasets": datasets,
             "dataset": chosen if chosen in datasets else datasets[0],
-            "protocols": list(PROTOCOL_NAMES),
+            "protocols": list(protocols),
             "protocol": scored.figures.protocol,
             "scenarios": scenario_texts(),
             "costs": list(cost_tables()),

@@ -11,7 +11,7 @@ from typing import Any
 
 from derainbench.catalog import ledger
 from derainbench.catalog.audited_papers import read_audited_paper
-from derainbench.catalog.ledger import TestName
+from derainbench.catalog.claim_kinds import TestName
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config

@@ -198,7 +198,7 @@ def _row(
     printed, other = (None, score) if third_party else (score, None)
     stated = score["protocol"] if score else UNKNOWN_PROTOCOL
     protocol = stated if stated in PROTOCOL_NAMES else config.figures.protocol
-    psnr, ssim = (run[f"{m}_{protocol}"] if run else EMPTY for m in ("psnr", "ssim"))
+    psnr, ssim = (run.get(f"{m}_{protocol}", EMPTY) if run else EMPTY for m in ("psnr", "ssim"))
     reason = ""
     if printed and run and stated != protocol:
         reason = "the protocol of the published score is not stated"

@@ -11,7 +11,7 @@ from derainbench.config.schema import Config
 from derainbench.data.restored import OTHERS
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite, infinite_images, infinite_note
-from derainbench.metrics.protocols import PROTOCOL_NAMES
+from derainbench.metrics.protocols import present_protocols
 from derainbench.report.tables.table import (
     RAINY,
     Table,
@@ -41,7 +41,7 @@ def quality(config: Config) -> Table:
     frame.insert(0, "configuration", config.name)
     caption = captioned(
         config,
-        "PSNR (dB) / SSIM under four protocols, mean over the test images, and "
+        "PSNR (dB) / SSIM under every protocol, mean over the test images, and "
         "over seeds where there are several (± sample standard deviation of PSNR over seeds)."
         + notes,
     )
@@ -58,7 +58,7 @@ def quality(config: Config) -> Table:
                 p: scores_text(
                     row[f"psnr_{p}"], row[f"ssim_{p}"], row.get(f"psnr_{p}_std_over_seeds")
                 )
-                for p in PROTOCOL_NAMES
+                for p in present_protocols(scores["protocol"])
             },
         }
         for row in records(frame)
@@ -82,7 +82,7 @@ def _means(scores: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         row["images"] = int(of_run["image"].nunique())
         trained = of_run["variant"].iloc[0].startswith("seed-")
         row["seeds"] = int(of_run["variant"].nunique()) if trained else None
-        for protocol in PROTOCOL_NAMES:
+        for protocol in present_protocols(scores["protocol"]):
             values = group.xs(protocol, level="protocol")
             row[f"psnr_{protocol}"] = values["psnr"].mean()
             row[f"ssim_{protocol}"] = values["ssim"].mean()

@@ -11,7 +11,7 @@ from derainbench.config.schema import Config
 from derainbench.data.restored import OTHERS
 from derainbench.foundation.frames import is_empty, records
 from derainbench.metrics.infinite import infinite_note
-from derainbench.metrics.protocols import PROTOCOL_NAMES
+from derainbench.metrics.protocols import present_protocols
 from derainbench.report.tables.table import Table, captioned, number, scores_text
 from derainbench.results.scores import read_scores
 from derainbench.statistics.bootstrap import LEVEL
@@ -76,7 +76,7 @@ def protocols(config: Config) -> Table:
             "Method": row["method"],
             **{
                 p: f"{scores_text(row[f'psnr_{p}'], row[f'ssim_{p}'])} ({row[f'rank_{p}']})"
-                for p in PROTOCOL_NAMES
+                for p in present_protocols(scores["protocol"])
             },
             "Largest difference (dB)": number(row["spread_db"], 2),
             "On Y alone (dB)": number(row["spread_luma_db"], 2),
