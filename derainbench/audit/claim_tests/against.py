@@ -68,16 +68,13 @@ def _share_verdict(case: Case, shares: pd.DataFrame, reading: str) -> Verdict:
     )
     default = shares[(shares["costs"] == DEFAULT_COSTS) & ~shares["reuse"]].iloc[0]
     accounts = f"{len(shares)} accounts (cost tables, with and without reuse)"
-    span = (
-        f"at least {default['least']:.0%} of its energy under {DEFAULT_COSTS}, even where this "
-        "network never fires and the other one always does"
-    )
+    measured, span = _bound(default, published)
     if not possible.any():
         return case.verdict(
             Outcome.CONTRADICTED,
             f"{span}; no two firing rates give the published share under any of {accounts}",
             reading=reading,
-            measured=float(default["least"]),
+            measured=measured,
             evidence=(ENERGY,),
         )
     some = (
@@ -88,8 +85,20 @@ def _share_verdict(case: Case, shares: pd.DataFrame, reading: str) -> Verdict:
         f"possible at some firing rates under {some} ({span}); the full-size networks' own rates "
         "take trained weights",
         reading=reading,
-        measured=float(default["least"]),
+        measured=measured,
         evidence=(ENERGY,),
+    )
+
+
+def _bound(account: pd.Series, published: float) -> tuple[float, str]:
+    """The bound of an account's share that lies nearer to the published one, also in words."""
+    under = f"of its energy under {DEFAULT_COSTS}, even where this network"
+    if account["largest"] < published:
+        return float(account["largest"]), (
+            f"at most {account['largest']:.0%} {under} always fires and the other one never does"
+        )
+    return float(account["least"]), (
+        f"at least {account['least']:.0%} {under} never fires and the other one always does"
     )
 
 
@@ -125,10 +134,10 @@ def _saved(case: Case, what: str) -> Verdict:
         coincidences, tried = _coincidences(case, what, against)
         evidence.append(SIZES)
         reason += (
-            f"; of {tried} counts of others {', '.join(coincidences)}: a coincidence of numbers, for "
-            "the sources do not say what was counted, or with what"
+            f"; others' counts, {tried} tried: {', '.join(coincidences)}. A coincidence of numbers: the "
+            "sources do not say what was counted, or with what"
             if coincidences
-            else f"; none of {tried} counts of others gives the published share"
+            else f"; others' counts, {tried} tried: none gives the published share"
         )
     return case.verdict(
         on_count(fits),
