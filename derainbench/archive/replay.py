@@ -35,8 +35,9 @@ from derainbench.results.layout import Layout, layout_of
 # What a replay computes anew; all else is given.
 DERIVED: tuple[str, ...] = ("audit/*", "tables/*", "figures/*", "papers/*", "report/*")
 DERIVED += (
-    "scenarios/energy.csv*",
-    "scenarios/savings.csv*",
+    "scenarios/energy*.csv*",
+    "scenarios/savings*.csv*",
+    "scenarios/memory.csv*",
     "drift.md",
     "logs/*",
     "replay.provenance.json",
