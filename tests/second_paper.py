@@ -76,7 +76,8 @@ def add_results(config: Config) -> Config:
             shutil.copytree(layout.root / folder / "esdnet", layout.root / folder / "otter")
     values = config.model_dump(mode="json")
     run = values["runs"]["esdnet"] | {"model": "otter", "title": "Otter (tiny)"}
-    return parse(values | {"runs": values["runs"] | {"otter": run}}, "second paper")
+    runs = values["runs"] | {"otter": run}
+    return parse(values | {"runs": runs, "papers": ["esdnet", "otter"]}, "second paper")
 
 
 def _again(file: Path) -> None:

@@ -34,6 +34,7 @@ PARTS = (
 )
 MINI = {
     "name": "mini",
+    "papers": ["esdnet"],
     "label": "smoke",
     "title": "Miniature",
     "datasets": {
@@ -116,7 +117,7 @@ def checkout(tmp_path_factory) -> Path:
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, folder / part)
     second = worked_example(folder)
-    mini = MINI | {"runs": MINI["runs"] | second}
+    mini = MINI | {"runs": MINI["runs"] | second, "papers": ["esdnet", "example-snn"]}
     (folder / "config" / "mini.yaml").write_text(yaml.safe_dump(mini))
     done = snakemake(folder, "--configfile", "config/mini.yaml", traces=folder / "traces")
     assert done.returncode == 0, done.stdout + done.stderr

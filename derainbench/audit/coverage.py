@@ -1,13 +1,11 @@
 """How much of a paper is decided, how much could be, and what each missing claim takes.
 
-Pure functions of a paper's ledger and its verdicts. A claim with several readings (scenarios, runs,
-test sets) is
+Pure functions of a paper's ledger and its verdicts. A claim with several readings is
 
 - ``decided`` if every reading has a verdict that answers it, at the paper's size;
 - ``scaled down`` if every reading is answered, but some by a smaller network or a shorter training
   than the paper's alone: that decides nothing about the paper's own;
-- ``partly`` decided if some readings are answered and others are not;
-- ``open`` if none is.
+- ``partly`` decided if some readings are answered and others are not; ``open`` if none is.
 
 The share of a paper that is decided sums the claims' shares of the tree, each times the share of its
 readings that are answered at the paper's size.
@@ -291,9 +289,8 @@ def _sentence(
     if more:
         networks = f"the network and {beside}" if beside else "the network"
         seeds = f"{more} seed{'s' * (more > 1)}{' each' if beside else ''}"
-        cost = f"about {hours:,.0f} GPU hours" if hours is not None else None
-        if cost is None:
-            cost = "steps not known" if steps is None else f"{steps:,} training steps"
+        cost = "steps not known" if steps is None else f"{steps:,} training steps"
+        cost = cost if hours is None else f"about {hours:,.0f} GPU hours"
         where = f" on {data.name} ({_images(data, 'train'):,} pairs)" if data else ""
         parts.append(f"{seeds} of {networks}{where}, {cost}")
     if test:

@@ -4,8 +4,8 @@ Spikes need not be 0 or 1. Neurons that emit one of several levels (0, 1/4, .., 
 spikes (0, 1, 2) or signed ones (-1, 0, 1) are in use, and so are sums and means of a few spikes. The
 field calls spikes with a value graded (Intel's Loihi 2).
 
-The levels looked for are k/D with whole k and D, of at most 16 each, as the profiler of SpikeRain
-does (``model_complexity.py`` of tanvirnwu/SpikeRain_WACV_2025). So 8-bit images (k/255) are none, nor
+The levels looked for are k/D with whole k and D, of at most 16 each, as a profiler
+of this literature does (https://github.com/tanvirnwu, ``model_complexity.py``). So 8-bit images (k/255) are none, nor
 are values quantised with a scale that is no such fraction. Values quantised to 4 bits on such a grid
 cannot be told from spikes by their values.
 """

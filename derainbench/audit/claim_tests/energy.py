@@ -264,7 +264,7 @@ def _saving_against_others(case: Case, rows: pd.DataFrame, at_rate: str, reading
 
 
 def _qualities(rows: pd.DataFrame) -> str:
-    """``28.31 dB against 28.40 dB (esdnet)`` of one pair of runs, or why it has no scores."""
+    """``28.31 dB against 28.40 dB (rgb)`` of one pair of runs, or why it has no scores."""
     pair = rows.iloc[0]
     if pair["why_not"]:
         return str(pair["why_not"])

@@ -58,7 +58,7 @@ def claim_of(cell: PrintedCell, weight: float = 1) -> Claim:
 
 
 def claim_id(cell: PrintedCell) -> str:
-    """``table-1.Rain200H.ESDNet.psnr``."""
+    """``table-1.DATASET.METHOD.psnr``."""
     parts = (
         re.sub(r"[^A-Za-z0-9-]+", "-", part).strip("-")
         for part in (cell.table, cell.dataset, cell.method, cell.metric)

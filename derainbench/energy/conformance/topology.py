@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -70,9 +70,11 @@ def _place(model: nn.Module, count: LayerCount) -> Place:
 def differences(spiking: Topology, counterpart: Topology) -> list[str]:
     """What keeps a network from being the counterpart of a spiking one; empty if nothing does.
 
-    Layers must be the same ones in the same order. Attention may be missing from the counterpart:
-    what weighs time steps has nothing to do at one of them. It must not have more of it.
+    Layers must be the same ones in the same order, but that a side which counts time steps may be
+    that many times shorter. Attention may be missing from the counterpart: what weighs time steps has
+    nothing to do at one of them. It must not have more of it.
     """
+    spiking = _folded(spiking, counterpart)
     found = [
         *(
             f"only the spiking network has {p}"
@@ -99,6 +101,34 @@ def differences(spiking: Topology, counterpart: Topology) -> list[str]:
     ]
 
 
+def _folded(spiking: Topology, counterpart: Topology) -> Topology:
+    """The spiking network with those sides that count time steps as short as the counterpart's."""
+
+    def folded(places: Counter[Place], others: Counter[Place]) -> Counter[Place]:
+        short: Counter[Place] = Counter()
+        for place, runs in places.items():
+            alike = (other for other in others if _is_folded(place, other, spiking.steps))
+            short[next(alike, place)] += runs
+        return short
+
+    return replace(
+        spiking,
+        layers=folded(spiking.layers, counterpart.layers),
+        attention=folded(spiking.attention, counterpart.attention),
+    )
+
+
+def _is_folded(place: Place, other: Place, steps: int) -> bool:
+    """Whether another place is the same one, or that with all its time steps in one."""
+    if (place.layer, place.operation) != (other.layer, other.operation):
+        return False
+    sides = (*place.weight, *place.output), (*other.weight, *other.output)
+    return len(sides[0]) == len(sides[1]) and all(
+        side in (short, short * steps) for side, short in zip(*sides, strict=True)
+    )
+
+
 def absent(spiking: Topology, counterpart: Topology) -> Sequence[Place]:
     """The spiking network's attention that its counterpart lacks."""
+    spiking = _folded(spiking, counterpart)
     return [place for place in spiking.attention if place not in counterpart.attention]

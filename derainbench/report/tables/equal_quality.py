@@ -88,7 +88,7 @@ def ratio_text(row: Mapping[str, Any]) -> str:
 def headline_sentences(rows: pd.DataFrame) -> list[str]:
     """The answers of one spiking run under every scenario, those alike together.
 
-    ``0.14 (a), 1.22 (b) times the energy of ANN (21.26 dB against 21.58 dB, esdnet)``: no energy
+    ``0.14 (a), 1.22 (b) times the energy of ANN (21.26 dB against 21.58 dB, rgb)``: no energy
     without both qualities; for the head of the page and a terminal.
 
     Args:

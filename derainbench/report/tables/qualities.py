@@ -12,7 +12,7 @@ STRUCTURE_ONLY = "No scores: structure only, so nothing is said of quality."
 
 
 def psnr_heading(config: Config) -> str:
-    """``PSNR (dB), esdnet``: heading of a column of scores, with their protocol."""
+    """``PSNR (dB), PROTOCOL``: heading of a column of scores, with their protocol."""
     return f"PSNR (dB), {config.figures.protocol}"
 
 
