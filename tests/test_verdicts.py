@@ -6,6 +6,7 @@ from judging import FULL, SCALES, SMALL, TRAIN, Results, at, judged, only
 
 from derainbench.audit.verdicts import judge, write
 from derainbench.catalog.audited_papers import read_audited_paper
+from derainbench.catalog.papers import paper_names
 from derainbench.catalog.verdicts import Outcome
 
 PAPER = read_audited_paper("esdnet")
@@ -148,10 +149,16 @@ def test_the_selection_leak_is_read_from_monitored_histories(results):
 def test_the_files_hold_every_claim_and_verdict(results, tmp_path):
     table = write(results.config("smoke"), tmp_path / "audit")
     content = read_json(tmp_path / "audit" / "claims.json")
-    [paper] = content["papers"]
-    assert [c["id"] for c in paper["claims"]] == [c.id for c in PAPER.ledger.all()]
-    assert all(c["verdicts"] for c in paper["claims"])
-    assert len(table) == sum(len(c["verdicts"]) for c in paper["claims"])
+    papers = {paper["paper"]: paper for paper in content["papers"]}
+    assert list(papers) == paper_names()
+    for name, paper in papers.items():
+        ledger = read_audited_paper(name).ledger
+        assert [c["id"] for c in paper["claims"]] == [c.id for c in ledger.all()]
+        assert all(c["verdicts"] for c in paper["claims"])
+        lines = sum(len(c["verdicts"]) for c in paper["claims"])
+        assert (table["paper"] == name).sum() == lines
+    assert set(table["paper"]) == set(papers)
+    paper, table = papers["esdnet"], table[table["paper"] == "esdnet"]
     told = table.set_index("claim")["reason"]
     assert told["params-0.165M"].startswith("second-hand report: ")
     by_id = {c["id"]: c for c in paper["claims"]}
