@@ -12,9 +12,9 @@ from pathlib import Path
 from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.cells.format import TEMPLATE_COLUMNS, PrintedCell, variant_parts
 from derainbench.catalog.cells.metrics import UNSTATED, CellMetric, metrics_of
-from derainbench.catalog.cells.template import known_methods
+from derainbench.catalog.cells.template import known_methods, tables_with_cells
 from derainbench.catalog.dataset_entries import dataset_entry
-from derainbench.catalog.papers import TABLE_KINDS, Artefact
+from derainbench.catalog.papers import Artefact
 from derainbench.foundation.documents import document_text, shown
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import regular_file
@@ -106,8 +106,10 @@ def check_cells(
         new_methods: methods that the catalogue does not know.
 
     Raises:
-        BenchError: for the first row that is wrong, with how many more there are.
+        BenchError: for the first row that is wrong, with how many more there are; if no table of the
+            paper is known.
     """
+    tables_with_cells(paper)
     if len(source.split()) < 2:
         raise BenchError(
             'the source is missing: say where the cells are printed, such as --source "IJCAI 2024, '
@@ -138,9 +140,9 @@ def check_cells(
 def _cell(
     paper: AuditedPaper, fields: dict[str, str], methods: list[str], source: str, protocol: str
 ) -> PrintedCell:
-    tables = [name for name, a in paper.artefacts.items() if a.kind in TABLE_KINDS]
+    tables = tables_with_cells(paper)
     _known(fields["table"], tables, "table of the paper")
-    artefact = paper.artefacts[fields["table"]]
+    artefact = tables[fields["table"]]
     metrics = metrics_of(artefact.kind)
     _known(fields["metric"], metrics, f"metric of {fields['table']}")
     metric = metrics[fields["metric"]]

@@ -12,6 +12,22 @@ from derainbench.catalog.cells.format import TEMPLATE_COLUMNS, CellKey
 from derainbench.catalog.cells.metrics import cell_metrics, metrics_of
 from derainbench.catalog.model_cards import all_cards, model_card
 from derainbench.catalog.papers import TABLE_KINDS, Artefact
+from derainbench.foundation.errors import BenchError
+
+
+def tables_with_cells(paper: AuditedPaper) -> dict[str, Artefact]:
+    """The tables of a paper, by name; figures print no numbers.
+
+    Raises:
+        BenchError: if none is known, as of a paper that nobody had at hand.
+    """
+    tables = {name: a for name, a in paper.artefacts.items() if a.kind in TABLE_KINDS}
+    if not tables:
+        raise BenchError(
+            f"papers/{paper.name}/paper.yaml: names no table, so there is no cell to fill in; add "
+            "the paper's tables to `artefacts` there first"
+        )
+    return tables
 
 
 def expected_cells(paper: AuditedPaper) -> list[CellKey]:
@@ -19,12 +35,14 @@ def expected_cells(paper: AuditedPaper) -> list[CellKey]:
 
     Which methods a paper compares is not known before somebody has it: expected are its network,
     the baselines that its figures show, and in tables of scores whatever has published scores on
-    its data sets. Figures print no numbers.
+    its data sets.
+
+    Raises:
+        BenchError: if no table of the paper is known.
     """
     return [
         CellKey(table, method, dataset, metric)
-        for table, artefact in paper.artefacts.items()
-        if artefact.kind in TABLE_KINDS
+        for table, artefact in tables_with_cells(paper).items()
         for dataset in _datasets(paper, table, artefact)
         for method in _methods(paper, artefact, dataset)
         for metric in metrics_of(artefact.kind)
@@ -32,7 +50,11 @@ def expected_cells(paper: AuditedPaper) -> list[CellKey]:
 
 
 def template(paper: AuditedPaper) -> str:
-    """A CSV with a row per expected cell that was not transcribed yet, its value empty."""
+    """A CSV with a row per expected cell that was not transcribed yet, its value empty.
+
+    Raises:
+        BenchError: if no table of the paper is known.
+    """
     known = {cell.key for cell in paper.transcribed}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
