@@ -1,5 +1,7 @@
 """Every model trains by the recipe of its family and by the common one."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +20,8 @@ from derainbench.training import loop, losses
 
 FILES = {file.stem: file for file in matching(*CATALOG_FILES)}
 RECIPES = sorted(FILES)
+# Of the papers' networks: each read line by line in its authors' repository.
+PAPERS = sorted(file.stem for file in matching("papers/*/recipes/*.yaml"))
 SIDES = {"idt": 128, "uformer_b": 64, "uformer_s": 64, "efficientderain": 32, "mprnet": 32}
 # Outputs that a small model's own recipe trains on, where these are more than the last.
 STAGES = {"rescan": 2, "rescan_lstm": 2, "rcdnet": 4, "rcdnet_simple": 3, "spdnet": 3, "mprnet": 3}
@@ -51,15 +55,20 @@ def test_every_recipe_loads_and_says_where_it_is_from(name):
     comment = " ".join(line[2:] for line in text_of(name).splitlines() if line.startswith("#"))
     if name == "common":
         assert "Chosen" in comment
+    elif name in PAPERS:
+        assert re.search(r"read in their repository \([\w-]+/[\w-]+ at [0-9a-f]{7}\)", comment)
     else:
         assert "/" in comment  # a repository and its files
-        assert name == "esdnet" or "Not verified" in comment
+        assert "Not verified" in comment
 
 
-def test_the_common_recipe_says_everything_and_others_what_differs():
+def test_the_common_recipe_and_those_of_papers_say_everything_and_others_what_differs():
     optional = {"epochs", "progressive", "milestones", "gamma", "momentum"}
     assert set(yaml.safe_load(text_of("common"))) == set(Recipe.model_fields) - optional
-    for name in set(RECIPES) - {"common", "esdnet"}:
+    assert {"esdnet", "spikerain", "vlif"} <= set(PAPERS)
+    for name in PAPERS:  # which no change of the common one may reach
+        assert "base" not in yaml.safe_load(text_of(name))
+    for name in set(RECIPES) - {"common", *PAPERS}:
         assert yaml.safe_load(text_of(name))["base"] == "common"
 
 
