@@ -5,6 +5,7 @@ import pytest
 from helpers import read_json, refusal, run_process, tree
 
 from derainbench import __version__
+from derainbench.metrics.protocols import PROTOCOL_NAMES
 
 VERBS = [
     "models",
@@ -160,12 +161,7 @@ def test_scores_are_printed_with_their_protocol(cli, paired_set, tmp_path):
         "--out", tmp_path / "s.csv",
     )  # fmt: skip
     lines = done.stdout.splitlines()
-    assert [line.split(":")[0] for line in lines] == [
-        "esdnet",
-        "matlab-uint8",
-        "matlab-double",
-        "rgb",
-    ]
+    assert tuple(line.split(":")[0] for line in lines) == PROTOCOL_NAMES
     assert all(" dB, SSIM " in line for line in lines)
 
 

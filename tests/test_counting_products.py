@@ -99,7 +99,7 @@ def test_products_with_vectors():
 
 @pytest.mark.parametrize("weight_first", [False, True])
 def test_what_is_weighted_is_a_layer_on_either_side(weight_first):
-    x = torch.tensor(LEFT)
+    x = torch.tensor(LEFT) / math.pi
     if weight_first:
         model, x = Function(lambda x, w: w @ x, torch.rand(5, 3)), x.T.contiguous()
     else:

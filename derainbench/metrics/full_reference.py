@@ -99,8 +99,12 @@ def grey(image: np.ndarray) -> np.ndarray:
 
 def psnr(x: np.ndarray, y: np.ndarray) -> float:
     """PSNR in dB, peak 255, from the mean squared error over all elements."""
-    mse = float(np.mean((x - y) ** 2))
-    return float("inf") if mse == 0 else 10 * float(np.log10(255**2 / mse))
+    return psnr_of(float(np.mean((x - y) ** 2)))
+
+
+def psnr_of(mean_square: float) -> float:
+    """PSNR in dB, peak 255, of a mean squared error; infinity for none."""
+    return float("inf") if mean_square == 0 else 10 * float(np.log10(255**2 / mean_square))
 
 
 def ssim(x: np.ndarray, y: np.ndarray) -> float:

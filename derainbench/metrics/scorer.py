@@ -13,7 +13,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from derainbench.metrics.full_reference import check_sizes, grey, luma, resized
+from derainbench.metrics.full_reference import check_sizes, grey, luma, psnr_of, resized
 from derainbench.metrics.protocols import PROTOCOLS, Protocol
 
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # K1, K2 of Wang et al. 2004, peak 255
@@ -159,7 +159,7 @@ class Scorer:
             window = UNIFORM if alike[0].uniform else GAUSSIAN
             ssims = mean_ssims(*judged, window, borders)
             for protocol, error, ssim in zip(alike, errors, ssims, strict=True):
-                scores[protocol.name] = _psnr(error), ssim
+                scores[protocol.name] = psnr_of(error), ssim
         return {name: scores[name] for name in PROTOCOLS}
 
 
@@ -172,10 +172,6 @@ def _alike() -> list[list[Protocol]]:
 
 
 _KINDS = _alike()
-
-
-def _psnr(mean_square: float) -> float:
-    return float("inf") if mean_square == 0 else 10 * float(np.log10(255**2 / mean_square))
 
 
 class _Planes:

@@ -120,6 +120,8 @@ def _saved(case: Case, what: str) -> Verdict:
     against = case.named_network()
     table = case.table(STRUCTURE).set_index("model")
     column = {PARAMETERS: "parameters", MACS: "gmacs"}[what]
+    if not {case.paper.network, against} <= set(table.index):
+        raise Missing(f"{STRUCTURE} lacks {case.paper.network} or {against}")
     mine, theirs = (float(table[column][name]) for name in (case.paper.network, against))
     saved = 1 - mine / theirs
     size = f" at {SIZE}x{SIZE}" if what == MACS else ""
