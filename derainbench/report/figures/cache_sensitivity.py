@@ -15,8 +15,8 @@ from derainbench.report.figures.style import palette
 from derainbench.results.scenarios import CACHE_VARIED
 
 CAPTION = (
-    "Energy of the full-size network over that of its ANN counterpart, from the structure alone, so it "
-    "says nothing of the quality of either; all layers fire alike. Each layer's weights, maps and "
+    "Energy of the full-size network over that of its ANN counterpart, from the structure alone (no "
+    "scores: nothing is said of quality); all layers fire alike. Each layer's weights, maps and "
     "potentials lie in the smallest memory that holds them; what exceeds the last cache comes from "
     "DRAM. A larger cache costs more per access: below 1 MB between the prices of the source, "
     "above on the same power law, which is an assumption. Grey: measured firing rates of its runs "
