@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from browsing import text
 
+from derainbench.catalog.scenarios import scenarios
 from derainbench.energy.pricing import Price
 from derainbench.report.page.plot_data import option_key
 
@@ -35,7 +36,7 @@ def test_the_plot_filters_and_keeps_published_values_apart(opened):
     assert "measured" in only["name"]
     assert (line["name"], line["x"]) == ("frontier", only["x"])  # a single network
     found = {}
-    for scenario in "abcd":
+    for scenario in scenarios():
         page.select_option("#pareto-scenario", scenario)
         [found[scenario]] = page.evaluate(traces)[0]["x"]
     table = pd.read_csv("results/reference/smoke/scenarios/energy.csv")

@@ -76,8 +76,10 @@
     const sides = traces.map((trace) => ({ text: [...trace.text], textposition: trace.text.map(() => "top center") }));
     for (const point of points.sort((a, b) => a.y - b.y)) {
       const [w, h] = [pen.measureText(point.name).width * 1.05, 14];
+      // Plotly keeps a name further from a larger marker, and does not centre it on its line.
+      const away = point.reach / 0.8 + 1;
       const free = Object.entries(SIDES).map(([side, [right, down]]) => {
-        const [x, y] = [point.x + right * (point.reach + w / 2 + 3), point.y + down * (point.reach + h / 2 + 2)];
+        const [x, y] = [point.x + right * (away + w / 2), point.y + down * away + 5 + (down - 1) * 6];
         return { point, side, left: x - w / 2, right: x + w / 2, top: y - h / 2, bottom: y + h / 2 };
       }).find((box) => box.left > -xaxis._offset && box.right < width - xaxis._offset
         && taken.every((other) => other.point === point || box.right < other.left
