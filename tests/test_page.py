@@ -9,6 +9,8 @@ import pytest
 from helpers import read_json
 from invented import PARTS, results
 
+from derainbench.catalog.papers import paper_names
+from derainbench.catalog.scenarios import scenarios
 from derainbench.catalog.verdicts import Outcome
 from derainbench.report.page import energy_explorer, gaps, paper_artefacts, verdict_list
 from derainbench.report.page.plot_data import option_key
@@ -71,26 +73,34 @@ def test_every_claim_has_its_verdicts_by_word_symbol_and_colour(whole):
             chip = f'<span class="chip {style}" title="{meaning}">'
             assert f'{chip}<span aria-hidden="true">{symbol}</span> {word}' in block
     energy = page.split('id="claim-esdnet-energy-54"')[1].split("</summary>")[0]
-    assert re.findall(r'class="reading"[^>]*>([^<]*)<', energy) == [
-        "(a)",
-        "(b)",
-        "(c)",
-        "(d)",
-        "(d)",
-    ]
+    lines = re.findall(
+        r'class="reading"[^>]*>\(([^<]*)\)</span> <span class="chip ([^"]*)"', energy
+    )
+    [claim] = [claim for claim in claims if claim["id"] == "energy-54"]
+    found = {(letter, word) for letters, word in lines for letter in letters.split(", ")}
+    assert found == {
+        (re.match(r"scenario \((\w)\)", v["reading"])[1], v["verdict"].replace(" ", "-"))
+        for v in claim["verdicts"]
+    }
+    assert {letter for letter, _ in found} == set(scenarios())
+    assert len(lines) == len({word for _, word in found}) > 1
 
 
 def test_the_page_opens_with_a_bar_per_branch_and_what_each_missing_claim_takes(made):
     page, folder = made("audit", "figures", "scores", "structure")
     opening = page.split('<section id="verdicts">')[1].split('<div class="claims">')[0]
-    [paper] = read_json(folder.parent / "audit" / "coverage.json")["papers"]
-    for branch in paper["branches"]:
-        bar = opening.split(f">{branch['branch'].capitalize()}</span>")[1].split("</div>")[0]
-        assert bar.count("<a class=") == branch["claims"]
-        assert f">{branch['decided']} of {branch['claims']}</span>" in bar
+    papers = read_json(folder.parent / "audit" / "coverage.json")["papers"]
+    assert [paper["paper"] for paper in papers] == paper_names()
+    bars = opening.split('<section aria-label="Coverage of ')[1:]
+    for paper, section in zip(papers, bars, strict=True):
+        for branch in paper["branches"]:
+            bar = section.split(f">{branch['branch'].capitalize()}</span>")[1].split("</div>")[0]
+            assert bar.count("<a class=") == branch["claims"]
+            assert f'href="#claim-{paper["paper"]}-' in bar
+            assert f">{branch['decided']} of {branch['claims']}</span>" in bar
+        assert f"{paper['decided']} of {paper['claims']} claims decided" in section
     anchors = set(re.findall(r' id="([^"]*)"', page))
     assert set(re.findall(r'href="#(claim-[^"]*)"', opening)) <= anchors
-    assert f"{paper['decided']} of {paper['claims']} claims decided" in opening
     takes = opening.split('<details class="takes">')[1].split("</details>")[0]
     assert "3 seeds of the network on Rain200H (1,800 pairs), 450,000 training steps" in takes
     assert "No configuration settles it" in takes
@@ -115,6 +125,20 @@ def test_readings_that_agree_are_one_line_and_others_are_not():
         ("(b)", "reproduced", 1, "54 % [53 %, 55 %]"),
         ("(b)", "contradicted", 1, "−20 % [−30 %, −10 %]"),
     ]
+    words = ("contradicted", "reproduced", "contradicted", "deviates", "reproduced", "reproduced")
+    more = [
+        verdict(f"scenario ({x}): {x * 2}, against X", word, 0.5)
+        for x, word in zip("abcdef", words, strict=True)
+    ]
+    found = [
+        (x.label, x.verdict, x.count, x.reason)
+        for x in verdict_list._lines(claim | {"verdicts": more})
+    ]
+    assert found == [  # more lines than fit: by verdict, which still says of which scenarios
+        ("(a, c)", "contradicted", 2, "aa: because 0.5"),
+        ("(b, e, f)", "reproduced", 3, "bb: because 0.5"),
+        ("(d)", "deviates", 1, "dd: because 0.5"),
+    ]
     many = [verdict(f"set {i}", "deviates", float(i)) for i in range(9)]
     [line] = verdict_list._lines({"test": "score", "unit": "dB", "verdicts": many})
     assert (line.label, line.count, line.measured) == ("", 9, "0 dB to 8 dB")
@@ -138,8 +162,8 @@ def test_without_energy_the_scores_stay(made):
         x.startswith("missing: energy/esdnet/seed-1234/energy.json and 4 more") for x in lacks(page)
     )
     assert 'id="energy-data"' not in page
-    assert "<table>" in page.split('id="quality"')[1].split("</section>")[0]
-    assert "<table>" not in page.split('id="complexity"')[1].split("</section>")[0]
+    assert "<table" in page.split('id="quality"')[1].split("</section>")[0]
+    assert "<table" not in page.split('id="complexity"')[1].split("</section>")[0]
 
 
 def test_without_rated_photographs_the_page_says_so(made):
@@ -216,8 +240,9 @@ def test_energies_of_quantised_counterparts_come_from_the_savings(tmp_path, monk
     full = energy_explorer.energy(config)["networks"][0]
     assert (full["title"], full["claimed"]) == ("ESDNet", 0.54)
     saved = pd.read_csv("results/smoke/scenarios/savings.csv")
-    rows = saved[(saved["source"] == "structure") & saved["baseline_bits"].notna()]
-    assert len(rows)
+    of_network = saved[(saved["source"] == "structure") & (saved["name"] == "esdnet")]
+    rows = of_network[of_network["baseline_bits"].notna()]
+    assert full["id"] == "structure:esdnet" and len(rows)
     for row in rows.itertuples():
         key = option_key(row.scenario, row.reuse, row.zero_skipping)
         [baseline] = [b for b in full["baselines"] if b["title"] == row.baseline_title]

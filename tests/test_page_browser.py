@@ -1,8 +1,14 @@
 """The report in headless Chromium: it must work, stay at home, and fit a phone and a desktop."""
 
+import json
+
 import browsing
 import pytest
 from browsing import SIZES, text
+from helpers import read_json
+from invented import results
+
+from derainbench.report.page.writing import write_page
 
 pytestmark = browsing.MARKS
 report = pytest.fixture(scope="module")(browsing.report)
@@ -26,13 +32,39 @@ def test_nothing_fails_nothing_is_fetched_and_everything_fits(opened, report, si
     assert len([u for u in page.asked if u.startswith(home)]) > 8
 
 
-def test_the_first_screen_has_every_claim(opened):
-    page = opened()
-    bottoms = page.evaluate(
-        "[...document.querySelectorAll('.claim')].map(c => c.getBoundingClientRect().bottom)"
-    )
+@pytest.fixture(scope="module")
+def one_paper(tmp_path_factory):
+    """The page of a configuration that audits one paper."""
+    folder = tmp_path_factory.mktemp("one-paper")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        config = results(folder).model_copy(update={"papers": ["esdnet"]})
+        out = folder / "results" / "smoke"
+        for file in (out / "audit" / "claims.json", out / "audit" / "coverage.json"):
+            content = read_json(file)
+            content["papers"] = [p for p in content["papers"] if p["paper"] == "esdnet"]
+            file.write_text(json.dumps(content))
+        return write_page(config, out / "report")
+
+
+def test_the_first_screen_has_every_claim_of_one_paper(opened, one_paper):
+    bottoms = bottoms_of(opened(path=one_paper), ".claim")
     assert len(bottoms) > 10
     assert max(bottoms) <= SIZES["desktop"][1]
+
+
+def test_the_first_screen_has_the_coverage_of_every_paper(opened):
+    page = opened()
+    parts = bottoms_of(page, "#coverage .parts a")
+    assert len(parts) == len(bottoms_of(page, ".claim")) > 20
+    assert max(parts) <= SIZES["desktop"][1]
+
+
+def bottoms_of(page, selector):
+    return page.evaluate(
+        "s => [...document.querySelectorAll(s)].map(c => c.getBoundingClientRect().bottom)",
+        selector,
+    )
 
 
 def test_the_page_opens_in_two_seconds(opened):

@@ -158,13 +158,29 @@ def _lines(claim: dict[str, Any]) -> Iterator[Line]:
             verdict = {**verdict, "reason": f"{scenario[2]}: {verdict['reason']}"}
         by_reading.setdefault(label, []).append(verdict)
     if len(by_reading) > MOST_LINES:
-        by_reading = {"": claim["verdicts"]}
+        by_reading = _by_word(by_reading)
     alone = len(by_reading) == 1
     for label, verdicts in by_reading.items():
         for word in dict.fromkeys(v["verdict"] for v in verdicts):
             same = [v for v in verdicts if v["verdict"] == word]
             shown = "" if alone else label
             yield Line(shown, word, len(same), _measured(claim, same), same[0]["reason"])
+
+
+def _by_word(by_reading: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """The verdicts of many readings by what they say: of scenarios ``(b, d)``, of others unnamed."""
+    if not all(re.fullmatch(r"\(\w+\)", label) for label in by_reading):
+        return {"": [verdict for verdicts in by_reading.values() for verdict in verdicts]}
+    letters: dict[str, dict[str, None]] = {}
+    agreed: dict[str, list[dict[str, Any]]] = {}
+    for label, verdicts in by_reading.items():
+        for verdict in verdicts:
+            letters.setdefault(verdict["verdict"], {})[label.strip("()")] = None
+            agreed.setdefault(verdict["verdict"], []).append(verdict)
+    by_letters: dict[str, list[dict[str, Any]]] = {}
+    for word, verdicts in agreed.items():  # two words may be of the same scenarios
+        by_letters.setdefault(f"({', '.join(letters[word])})", []).extend(verdicts)
+    return by_letters
 
 
 def _measured(claim: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
