@@ -9,6 +9,7 @@ import pytest
 from helpers import read_json
 from invented import PARTS, results
 
+from derainbench.catalog.claim_kinds import TESTS
 from derainbench.catalog.papers import paper_names
 from derainbench.catalog.scenarios import scenarios
 from derainbench.catalog.verdicts import Outcome
@@ -251,3 +252,15 @@ def test_energies_of_quantised_counterparts_come_from_the_savings(tmp_path, monk
         assert fixed / energy == pytest.approx(row.fixed_share, rel=1e-7, abs=1e-12)
         if row.break_even_rate == row.break_even_rate:
             assert (energy - fixed) / slope == pytest.approx(row.break_even_rate, rel=1e-7)
+
+
+def test_the_page_says_of_every_test_what_it_does():
+    assert verdict_list.HOW.keys() == TESTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.8896, "88.96 %"), (0.54, "54 %"), (-1.5246, "−152.5 %"), (0.0002, "0.02 %")],
+)
+def test_shares_keep_the_digits_that_were_published(value, text):
+    assert verdict_list.value_text(value, "share of the other network's FLOPs") == text

@@ -31,6 +31,13 @@ HOW: dict[TestName, str] = {
     "parameters": "parameters counted on the network's tensors",
     "energy-saving": "operations counted layer by layer, priced under every scenario; without "
     "trained full-size weights: whether any firing rate gives the saving, with them over seeds",
+    "energy-against": "operations of both networks priced under every scenario and cost table: "
+    "whether any two firing rates give the share",
+    "parameters-against": "parameters of both networks counted on their tensors; others' counts beside",
+    "macs-against": "multiply-accumulates of both networks; others' counts beside, at several sizes",
+    "outperforms": "mean PSNR difference to the named network, trained by one recipe for as long, over "
+    "seeds and over the same images",
+    "untested": "not at all: the reason says why",
     "comparable": "mean PSNR difference to the best ANN trained on the same data, over seeds and over "
     "the same images",
     "score": "mean PSNR: two one-sided tests over seeds, over images where a part of the set was scored",
@@ -143,7 +150,7 @@ def _claim(claim: dict[str, Any]) -> dict[str, Any]:
         if claim["kind"] in ledger.PUBLISHED
         else "",
         "tolerance_text": tolerance,
-        "how": HOW.get(claim["test"], claim["test"]),
+        "how": HOW[claim["test"]],
         "lines": list(_lines(claim)),
         "readings": [{**v, "measured_text": _measured(claim, [v])} for v in claim["verdicts"]],
     }
@@ -208,6 +215,6 @@ def value_text(value: float | None, unit: str = "", *, bare: bool = False) -> st
     if value is None or math.isnan(value):
         return ""
     if unit.startswith("share"):
-        return f"{100 * value:.0f} %".replace("-", "−")
+        return f"{100 * value:.4g} %".replace("-", "−")
     number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return (number if bare else f"{number} {unit}").strip().replace("-", "−")
