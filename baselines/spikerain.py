@@ -12,8 +12,8 @@ import torch
 from spikingjelly.activation_based import functional
 from torch import nn
 
-from esdnet.blocks import conv, upsample2
-from esdnet.network import PatchEmbed, SteppedRestorer, check_sizes
+from esdnet.blocks import channel_gate, conv, upsample2
+from esdnet.network import PatchEmbed, SteppedRestorer, check_blocks, check_sizes
 from esdnet.operators import AnalogOperators, Operators, SpikingOperators
 
 GROWTH = 24  # channels that every layer of a dense block adds
@@ -137,13 +137,7 @@ class Refinement(nn.Module):
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
         inner = channels // reduction
-        self.ca = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(channels, inner, 1),
-            nn.ReLU(),
-            nn.Conv2d(inner, channels, 1),
-            nn.Sigmoid(),
-        )
+        self.ca = channel_gate(channels, inner)
         self.sa = nn.Sequential(
             nn.Conv2d(channels, inner, 1),
             nn.ReLU(),
@@ -185,9 +179,7 @@ class SpikeRainTopology(SteppedRestorer):
     ) -> None:
         super().__init__()
         check_sizes(T=T, dim=dim)
-        for name, blocks in (("en_num_blocks", en_num_blocks), ("de_num_blocks", de_num_blocks)):
-            if len(blocks) not in (3, 4) or min(blocks) < 1:
-                raise ValueError(f"{name} must be three or four numbers >= 1, got {list(blocks)}")
+        check_blocks("three or four", en_num_blocks=en_num_blocks, de_num_blocks=de_num_blocks)
         self.T = T
 
         def level(channels: int, blocks: int) -> nn.Sequential:

@@ -15,7 +15,7 @@ from torch import nn
 
 from baselines.vlif_neuron import GradedOperators, VLIFAnalogOperators, VLIFOperators
 from esdnet.blocks import conv, mixed_attention_unit, upsample2
-from esdnet.network import PatchEmbed, SteppedRestorer, check_sizes
+from esdnet.network import PatchEmbed, SteppedRestorer, check_blocks, check_sizes
 from esdnet.operators import Operators
 
 PATCH = 2  # side of the patches whose pixels become time steps
@@ -189,9 +189,7 @@ class VLIFTopology(SteppedRestorer):
     ) -> None:
         super().__init__()
         check_sizes(T=T, dim=dim)
-        for name, blocks in (("en_num_blocks", en_num_blocks), ("de_num_blocks", de_num_blocks)):
-            if len(blocks) != 4 or min(blocks) < 1:
-                raise ValueError(f"{name} must be four numbers >= 1, got {list(blocks)}")
+        check_blocks("four", en_num_blocks=en_num_blocks, de_num_blocks=de_num_blocks)
         self.T = T
 
         def level(channels: int, blocks: int) -> nn.Sequential:

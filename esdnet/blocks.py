@@ -124,6 +124,22 @@ def upsample2(x: torch.Tensor) -> torch.Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
+def channel_gate(channels: int, inner: int) -> nn.Sequential:
+    """One weight in (0,1) per channel from its global average, [N,C,H,W] -> [N,C,1,1].
+
+    Args:
+        channels: C.
+        inner: channels between the two 1x1 convolutions.
+    """
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(1),
+        nn.Conv2d(channels, inner, 1),
+        nn.ReLU(),
+        nn.Conv2d(inner, channels, 1),
+        nn.Sigmoid(),
+    )
+
+
 class FRB(nn.Module):
     """Feature refinement block, analog, [N,C,H,W] -> [N,C,H,W]: ``(1 - F(x)) * a(x) + F(x) * x``.
 
@@ -136,13 +152,7 @@ class FRB(nn.Module):
         inner = channels // reduction
         if inner < 1:
             raise ValueError(f"FRB needs at least {reduction} channels, got {channels}")
-        self.ca = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(channels, inner, 1),
-            nn.ReLU(),
-            nn.Conv2d(inner, channels, 1),
-            nn.Sigmoid(),
-        )
+        self.ca = channel_gate(channels, inner)
         self.sa = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1),
             nn.Conv2d(channels, inner, 3, padding=1),

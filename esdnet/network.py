@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
+from typing import Literal
 
 import torch
 from spikingjelly.activation_based import functional
@@ -74,6 +75,18 @@ def check_sizes(**numbers: int) -> None:
             raise ValueError(f"{name} must be at least 1, got {value}")
 
 
+def check_blocks(length: Literal["three", "four", "three or four"], **lists: Sequence[int]) -> None:
+    """Refuses lists of blocks per level, by name, of another length or with numbers below 1.
+
+    Raises:
+        ValueError: for the first one.
+    """
+    lengths = [{"three": 3, "four": 4}[word] for word in length.split(" or ")]
+    for name, blocks in lists.items():
+        if len(blocks) not in lengths or min(blocks) < 1:
+            raise ValueError(f"{name} must be {length} numbers >= 1, got {list(blocks)}")
+
+
 class DerainingUNet(SteppedRestorer):
     """Encoder, decoder, refinement and global residual, for any :class:`Operators`.
 
@@ -107,9 +120,7 @@ class DerainingUNet(SteppedRestorer):
     ) -> None:
         super().__init__()
         check_sizes(T=T, dim=dim)
-        for name, blocks in (("en_num_blocks", en_num_blocks), ("de_num_blocks", de_num_blocks)):
-            if len(blocks) != 3 or min(blocks) < 1:
-                raise ValueError(f"{name} must be three numbers >= 1, got {list(blocks)}")
+        check_blocks("three", en_num_blocks=en_num_blocks, de_num_blocks=de_num_blocks)
         self.T = T
 
         def level(channels: int, blocks: int) -> nn.Sequential:
