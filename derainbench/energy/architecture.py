@@ -179,7 +179,8 @@ def _lanes(part: nn.Module) -> dict[str, list[tuple[str, nn.Module]]]:
     lanes = {}
     for name, child in part.named_children():
         inner = [(f"{name}.{n}", c) for n, c in child.named_children()]
-        lanes[name] = inner or [(name, child)]
+        # A neuron is one module, whatever its surrogate function is made of.
+        lanes[name] = [(name, child)] if hasattr(child, "v_threshold") else inner or [(name, child)]
     return lanes
 
 

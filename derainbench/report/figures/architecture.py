@@ -33,6 +33,8 @@ ARROW: dict[str, Any] = {
     "shrinkB": 0,
 }
 ARROW |= {"mutation_scale": 8}
+LONGEST_NAME = 13  # characters that a box is wide
+ACROSS = 6  # modules side by side in the inside of a block
 JOINS = {"cat": "concatenated", "add": "added"}
 WIDTH, HEIGHT, STEP, SLOPE, LEVEL = 1.06, 1.22, 1.26, 0.63, 1.85  # of boxes and between them
 
@@ -150,7 +152,11 @@ def _length(order: list[str], source: str, target: str) -> int:
 
 
 def _wrapped(name: str) -> str:
-    return name.replace("_level", "\n_level") if len(name) > 13 else name
+    """A long name on two lines, broken at the first underscore after which the rest fits."""
+    breaks = [i for i, c in enumerate(name) if c == "_" and i and len(name) - i <= LONGEST_NAME]
+    return (
+        f"{name[: breaks[0]]}\n{name[breaks[0] :]}" if len(name) > LONGEST_NAME and breaks else name
+    )
 
 
 def _short(kind: str) -> str:
@@ -208,14 +214,23 @@ def _has_inside(block: Block) -> bool:
 
 def _inset_height(details: dict[str, Block], row: int) -> float:
     shown = list(details.values())[2 * row : 2 * row + 2]
-    return 0.76 + 0.62 * max(len(block.inside) for block in shown)
+    return 0.76 + 0.62 * max(len(_lines(block)) for block in shown)
+
+
+def _lines(block: Block) -> list[tuple[str, tuple[Inner, ...]]]:
+    """The modules of a block line by line: those of a child, which goes on below if it has many."""
+    return [
+        (name if first == 0 else "", modules[first : first + ACROSS])
+        for name, modules in block.inside.items()
+        for first in range(0, len(modules), ACROSS)
+    ]
 
 
 def _inside(axes: Axes, kind: str, block: Block) -> None:
     """The modules of a block, a row for each of its children."""
     text = textwrap.fill(f"{kind} (shown: {block.path}). {block.formula}", 105)
     axes.text(0, 0.42, text, fontsize=6.5, va="bottom", ha="left")
-    for number, (name, modules) in enumerate(block.inside.items()):
+    for number, (name, modules) in enumerate(_lines(block)):
         y = -0.62 * number
         axes.text(0, y + 0.11, name, fontsize=6.5, va="center")
         for place, module in enumerate(modules):
@@ -226,7 +241,7 @@ def _inside(axes: Axes, kind: str, block: Block) -> None:
             hatched = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}
             backing = hatched if look is ANALOG else None
             axes.text(x + 0.42, y + 0.11, words, fontsize=6, ha="center", va="center", bbox=backing)
-            if place:
+            if place or not name:
                 axes.plot((x - 0.14, x), (y + 0.11, y + 0.11), color="black", linewidth=0.8)
 
 
@@ -239,7 +254,12 @@ def _look(module: Inner) -> dict[str, Any]:
 
 def _words(module: Inner) -> str:
     if module.kind == "compound":
-        return f"{module.path.rsplit('.', 1)[-1]}: {_spaced(module.label)}"
+        name, kind = module.path.rsplit(".", 1)[-1], _spaced(module.label)
+        return (
+            f"{name}: {kind}"
+            if len(name) + len(module.label) < LONGEST_NAME
+            else f"{name}:\n{kind}"
+        )
     words = module.label.split()
     return "\n".join((" ".join(words[:2]), " ".join(words[2:]))) if len(words) > 2 else module.label
 
