@@ -24,7 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass
+@dataclass(eq=False)  # two blocks that have read the same are two blocks
 class _Block:
     """What a block of code has read: by itself, and with the blocks inside it."""
 
