@@ -125,3 +125,11 @@ def test_every_record_that_is_kept_names_what_it_was_computed_from(folder):
         if not json.loads(r.read_text("utf-8")).get("inputs")
     ]
     assert without == []
+
+
+def test_a_block_that_has_read_nothing_ends_itself_and_no_other(results):
+    with reads.as_a_process(), reads.recording() as outer:
+        with reads.recording():
+            pass
+        read_table(results / "scores" / "a.csv")
+        assert list(outer) == [results / "scores" / "a.csv"]
