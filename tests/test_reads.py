@@ -128,8 +128,10 @@ def test_every_record_that_is_kept_names_what_it_was_computed_from(folder):
 
 
 def test_a_block_that_has_read_nothing_ends_itself_and_no_other(results):
-    with reads.as_a_process(), reads.recording() as outer:
-        with reads.recording():
-            pass
-        read_table(results / "scores" / "a.csv")
-        assert list(outer) == [results / "scores" / "a.csv"]
+    with reads.as_a_process():
+        read_table(results / "scores" / "b.csv")
+        with reads.recording() as outer:
+            with reads.recording():
+                pass
+            read_table(results / "scores" / "a.csv")
+    assert list(outer) == [results / "scores" / "a.csv"]
