@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+from study_papers import papers_section
 from study_tables import (
     COSTS,
     COUNTERPART,
@@ -115,16 +116,17 @@ A run of 1000 epochs that is scored after each has more to choose from.
 
 ### Energy at the measured firing rates
 
-ESDNet-small against its counterpart, energy per image under the four scenarios of
+ESDNet-small against its counterpart, energy per image under the scenarios of
 [energy.md](energy.md), {COSTS}:
 
 {savings_table(study)}
 
 Scenario (a) prices every convolution as if its input were spikes; (b) knows that shortcuts,
 embedding, refinement and output take analog input; (c) adds everything else that is computed;
-(d) memory traffic. {sign_of_savings(study)}
+(d) memory traffic at one price per byte, (e) by the size of what a layer holds, (f) with weights
+fetched once per spike. {sign_of_savings(study)}
 
-### Rain and spikes
+{papers_section(study, short)}### Rain and spikes
 
 Spikes per neuron and time step at rain, and at the same places of the clean image; and at how many
 of the spiking layers the rain's rate is higher, lower, or not told apart:
