@@ -17,7 +17,15 @@ from typing import Any
 
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import RECORD_SUFFIX, STAGE_PREFIX, sha256, write_json
+from derainbench.foundation.files import (
+    RECORD_SUFFIX,
+    STAGE_PREFIX,
+    is_about_writing,
+    sha256,
+    sync,
+    temporary_prefix,
+    write_json,
+)
 
 # Left in folders by desktops and by Snakemake: nobody misses them.
 _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".snakemake_timestamp"}
@@ -84,7 +92,7 @@ def staged_folder(out: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     check_output_folder(out, names)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(dir=out, prefix=STAGE_PREFIX))
+        stage = Path(tempfile.mkdtemp(dir=out, prefix=temporary_prefix(STAGE_PREFIX)))
     except OSError as error:
         raise BenchError(f"{out}: cannot be written ({error.strerror})") from error
     try:
@@ -93,6 +101,8 @@ def staged_folder(out: Path, names: Iterable[str] = ()) -> Iterator[Path]:
         for entry in stage.iterdir():
             _refuse_foreign(out / entry.name, made, out)
         _record_outputs(stage, out)
+        for file in stage.rglob("*"):
+            sync(file)
         # Records first: what a killed call leaves is known. Then folders: a file such as
         # dataset.json stands for the whole and appears last.
         for entry in sorted(stage.iterdir(), key=_order):
@@ -100,6 +110,11 @@ def staged_folder(out: Path, names: Iterable[str] = ()) -> Iterator[Path]:
             if final.is_dir() and not final.is_symlink():
                 shutil.rmtree(final)
             entry.replace(final)
+        sync(out)
+    except OSError as error:
+        if not is_about_writing(error, stage):
+            raise
+        raise BenchError(f"{out}: cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         if not existed and not any(out.iterdir()):
