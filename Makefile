@@ -15,13 +15,13 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
 
 reproduce: .venv/.installed ## results/smoke: tables, figure, report
-	@$(RUN) python -m derainbench.workflow.run --cores all
+	@$(RUN) python -m derainbench.workflow --cores all
 
 check: reproduce ## the same, held to results/reference/smoke: names each drift and fails on it
 	@$(RUN) python -m derainbench check results/reference/smoke results/smoke --out results/smoke/drift.md
 
 real: .venv/.installed ## the same on real images: see config/real.yaml
-	@$(RUN) python -m derainbench.workflow.run --cores all --configfile config/real.yaml
+	@$(RUN) python -m derainbench.workflow --cores all --configfile config/real.yaml
 
 archive: .venv/.installed ## results/NAME as one file, NAME=smoke: an RO-Crate without images of data sets
 	@$(RUN) python -m derainbench archive results/$(NAME) --out results/$(NAME).zip

@@ -21,6 +21,7 @@ from derainbench.cli import (
     models,
     published,
     reporting,
+    reproducing,
     training,
     weights,
 )
@@ -36,7 +37,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verbs in (models, training, evaluation, accounting, reporting, archiving, former):
+for verbs in (
+    reproducing,
+    models,
+    training,
+    evaluation,
+    accounting,
+    reporting,
+    archiving,
+    former,
+):
     app.add_typer(verbs.app)  # without a name: verbs of the main command
 app.add_typer(data.app, name="data")
 app.add_typer(weights.weights_app, name="weights")

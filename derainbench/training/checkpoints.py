@@ -1,18 +1,10 @@
-"""Checkpoints of a run in progress; a killed run finds its own and goes on.
-
-A checkpoint is a line of JSON, then what :func:`torch.save` writes. The line holds the SHA-256 of the
-rest, so that no damage goes unnoticed. The one before the last is kept until the run has ended.
-"""
+"""Checkpoints of a run in progress; a killed run finds its own and goes on."""
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import os
 import sys
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,15 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from derainbench.foundation.files import atomic_path, sync
-from derainbench.foundation.locks import held
-
-DEFAULT_FOLDER = ".derainbench/checkpoints"
-FORMAT = 1
-
-
-class Damaged(Exception):
-    """A file is no checkpoint, or not the one that was written."""
+from derainbench.training.checkpoint_files import Damaged, before, content_of, write
 
 
 @dataclass
@@ -45,33 +29,20 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-@contextmanager
-def claimed(path: Path) -> Iterator[None]:
-    """In the block no other process trains from this checkpoint.
-
-    Temporaries of processes that were killed while they wrote it are removed.
-
-    Raises:
-        BenchError: naming the process that does.
-    """
-    with held(path.with_suffix(".lock"), f"{path}: this training"):
-        for leftover in path.parent.glob(f".{path.stem}*.pt"):
-            leftover.unlink(missing_ok=True)
-        yield
-
-
 def save(
     path: Path, progress: Progress, model: nn.Module, optimiser: torch.optim.Optimizer
 ) -> None:
-    """Writes a checkpoint whole or not at all; the one before it stays as :func:`before`."""
-    _write(
-        path,
-        {
-            "progress": asdict(progress),
-            "model": model.state_dict(),
-            "optimiser": optimiser.state_dict(),
-        },
-    )
+    """Writes a checkpoint whole or not at all; the one before it stays.
+
+    Raises:
+        BenchError: if it cannot be written.
+    """
+    content = {
+        "progress": asdict(progress),
+        "model": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+    }
+    write(path, _packed(content))
 
 
 def keep_finished(path: Path, progress: Progress, out: Path) -> None:
@@ -84,32 +55,8 @@ def keep_finished(path: Path, progress: Progress, out: Path) -> None:
         progress: after the last epoch.
         out: folder of the outputs.
     """
-    _write(path, {"progress": asdict(progress)}, finished=os.path.abspath(out))
+    write(path, _packed({"progress": asdict(progress)}), finished=os.path.abspath(out))
     before(path).unlink(missing_ok=True)
-
-
-def remove(path: Path) -> None:
-    """Removes a run's checkpoints, if there are any."""
-    for file in (before(path), path):
-        file.unlink(missing_ok=True)
-
-
-def remove_finished(outs: Collection[Path], folder: str | None = None) -> None:
-    """Removes what :func:`keep_finished` kept for some output folders."""
-    wanted = {os.path.abspath(out) for out in outs}
-    for path in _root(folder).glob("[!.]*.pt"):
-        try:
-            with open(path, "rb") as stream:
-                finished = _header(stream.readline()).get("finished")
-        except (OSError, Damaged):
-            continue
-        if finished in wanted:
-            remove(path)
-
-
-def before(path: Path) -> Path:
-    """Where the checkpoint before the last one of a run lies."""
-    return path.with_name(f"{path.stem}.before{path.suffix}")
 
 
 def restore(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
@@ -139,44 +86,14 @@ def read(path: Path) -> dict[str, Any]:
         FileNotFoundError: if there is none.
         Damaged: if it is not what was written, whatever happened to it.
     """
-    with open(path, "rb") as stream:
-        first, rest = stream.readline(), stream.read()
-    if _header(first)["sha256"] != hashlib.sha256(rest).hexdigest():
-        raise Damaged("its digest is another one")
-    return torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
+    content: dict[str, Any] = torch.load(
+        io.BytesIO(content_of(path)), map_location="cpu", weights_only=True
+    )
+    return content
 
 
-def checkpoint_path(key: str, folder: str | None = None) -> Path:
-    """Where the checkpoint of a run with this key lies: ``$DERAINBENCH_CHECKPOINTS`` or a default.
-
-    It lies outside the results, because Snakemake deletes the outputs of a job that failed.
-    """
-    return _root(folder) / f"{key}.pt"
-
-
-def _root(folder: str | None) -> Path:
-    return Path(folder or os.environ.get("DERAINBENCH_CHECKPOINTS", DEFAULT_FOLDER))
-
-
-def _write(path: Path, content: dict[str, Any], **facts: str) -> None:
-    stream = io.BytesIO()  # into memory first: torch wraps what the disk says in a traceback
+def _packed(content: dict[str, Any]) -> memoryview:
+    """The bytes, in memory first: torch wraps what a disk says in a traceback of its own."""
+    stream = io.BytesIO()
     torch.save(content, stream)
-    payload = stream.getbuffer()
-    header = {"format": FORMAT, "sha256": hashlib.sha256(payload).hexdigest(), **facts}
-    with atomic_path(path) as temporary:
-        with open(temporary, "wb") as file:
-            file.write(json.dumps(header).encode() + b"\n")
-            file.write(payload)
-        sync(temporary)  # before the last whole one loses its place
-        if path.exists():
-            path.replace(before(path))
-
-
-def _header(line: bytes) -> dict[str, Any]:
-    try:
-        header = json.loads(line)
-        if header["format"] == FORMAT and isinstance(header["sha256"], str):
-            return header
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise Damaged("not a checkpoint of this version")
+    return stream.getbuffer()

@@ -29,7 +29,7 @@ from derainbench.foundation.progress import Reporter
 from derainbench.foundation.source_graph import modules_behind, source_files
 from derainbench.models.construction import build, size_multiple_of
 from derainbench.models.weights import weight_metadata
-from derainbench.training import checkpoints
+from derainbench.training import checkpoint_files, checkpoints
 from derainbench.training.divergence import first_not_finite, is_finite
 from derainbench.training.losses import total_loss
 from derainbench.training.optimisers import build_optimiser
@@ -88,7 +88,7 @@ def train(
         "device": str(chosen_device),
         "threads": torch.get_num_threads(),
     }
-    checkpoint = checkpoints.checkpoint_path(provenance.key_of(identity), checkpoint_folder)
+    checkpoint = checkpoint_files.checkpoint_path(provenance.key_of(identity), checkpoint_folder)
     progress = checkpoints.restore(checkpoint, model, optimiser)
     crops = Crops(
         training_data.train,
@@ -118,7 +118,7 @@ def train(
         return BenchError(f"training diverged in epoch {epoch.number}: {where}{rest}")
 
     with (
-        checkpoints.claimed(checkpoint),
+        checkpoint_files.claimed(checkpoint),
         Reporter(f"train {model_name}", len(epochs), progress.epochs_done) as reporter,
     ):
         for epoch in epochs[progress.epochs_done :]:
@@ -165,7 +165,7 @@ def train(
     if under_workflow():
         checkpoints.keep_finished(checkpoint, progress, Path(out))
     else:
-        checkpoints.remove(checkpoint)
+        checkpoint_files.remove(checkpoint)
     return weights
 
 

@@ -301,6 +301,10 @@ rule page:
 
 
 onsuccess:
+    for file in RUNNING:
+        file.unlink(missing_ok=True)
+    # Snakemake has taken note of what they gave.
+    remove_finished([FILES.training(run, v) for run, v in VARIANTS if run in TRAINED])
     # For people who look at the terminal; derainbench/workflow/run.py shows these lines alone.
     if FILES.page.is_file() and FILES.claims.is_file():
         for line in verdict_summary(FILES.page, FILES.claims, FILES.table("equal_quality")):
