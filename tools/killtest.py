@@ -51,7 +51,7 @@ class Kill:
         signal: its name.
         victim: "entry", "snakemake", "everything" or "job".
         running: the verb of the job that was hit or ran, if any.
-        outlived: processes that were still there 5 seconds later.
+        outlived: processes that were still there 15 seconds later, of those that were to end.
         said: what the next start cleared.
     """
 
@@ -156,8 +156,9 @@ def kill(run: subprocess.Popen[str], draw: random.Random) -> tuple[str, str, str
     for process in hit:
         with contextlib.suppress(psutil.Error):  # it may have just ended
             process.send_signal(number)
-    gone = victim in ("entry", "everything") or number != signal.SIGKILL
-    _, alive = psutil.wait_procs(everyone, timeout=5) if gone else ([], [])
+    ends = victim in ("entry", "everything")
+    ends |= victim == "snakemake" and number in (signal.SIGKILL, signal.SIGHUP)
+    _, alive = psutil.wait_procs(everyone, timeout=15) if ends else ([], [])
     return number.name, victim, running, len(alive)
 
 
