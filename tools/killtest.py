@@ -14,8 +14,10 @@ import argparse
 import collections
 import contextlib
 import hashlib
+import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -38,6 +40,7 @@ from derainbench.results.layout import layout_of  # noqa: E402
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 VICTIMS = ("entry", "snakemake", "everything", "job")
+SHARE = 0.6  # of the time that a run in peace takes: the latest moment of a kill
 PATIENCE = 120.0  # seconds until a run that was asked to stop counts as stuck
 
 
@@ -52,7 +55,6 @@ class Kill:
         victim: "entry", "snakemake", "everything" or "job".
         running: the verb of the job that was hit or ran, if any.
         outlived: processes that were still there 15 seconds later, of those that were to end.
-        said: what the next start cleared.
     """
 
     round: int
@@ -61,7 +63,6 @@ class Kill:
     victim: str
     running: str
     outlived: int
-    said: str = ""
 
 
 class Workflow:
@@ -184,7 +185,7 @@ def test(configfile: Path, kills: int, cores: int, seed: int) -> tuple[list[Kill
             while True:
                 facts["starts"] += 1
                 run = killed.start()
-                after = draw.uniform(0, length) if len(done) < kills else None
+                after = draw.uniform(0, SHARE * length) if len(done) < kills else None
                 try:
                     said = run.communicate(timeout=after)[1]
                     ended_alone = True
@@ -217,6 +218,43 @@ def test(configfile: Path, kills: int, cores: int, seed: int) -> tuple[list[Kill
     return done, dict(facts) | {"seconds_undisturbed": round(length, 1)}
 
 
+DOC = ROOT / "docs" / "endurance.md"
+REFERENCE = ROOT / "results" / "reference" / "endurance"
+_BLOCK = re.compile(r"(<!-- by tools/killtest.py.*?-->\n).*(<!-- end -->)", re.DOTALL)
+
+
+def described(folder: Path) -> str:
+    """What a kill test found, as a sentence and a table in Markdown."""
+    facts = json.loads((folder / "kills.json").read_text("utf-8"))
+    kills = pd.read_csv(folder / "kills.csv")
+    table = kills.groupby(["victim", "signal"]).size().unstack(fill_value=0)
+    lines = [
+        f"| killed | {' | '.join(table.columns)} |",
+        f"|---|{'---:|' * len(table.columns)}",
+        *(
+            f"| {v} | {' | '.join(map(str, row))} |"
+            for v, row in zip(table.index, table.values, strict=True)
+        ),
+    ]
+    rounds = facts["rounds"]
+    found = (
+        f"{facts['kills']} kills of the configuration `{facts['configuration']}` over {rounds} "
+        f"run{'s' * (rounds > 1)} from nothing, which takes {facts['seconds_undisturbed']:.0f} s in "
+        f"peace: {facts['compared']} score tables, histories and weights compared, "
+        f"{facts.get('different', 0)} different; {facts.get('lock_exceptions', 0)} starts refused for a "
+        f"lock, {facts.get('stuck', 0)} runs stuck, {int(kills['outlived'].sum())} processes that outlived "
+        f"their run, {facts.get('tracebacks', 0)} tracebacks, {facts.get('leftovers', 0)} temporaries left."
+    )
+    return "\n".join(["", found, "", *lines, ""])
+
+
+def write_doc() -> None:
+    """Puts what the committed test found into docs/endurance.md."""
+    text = DOC.read_text("utf-8")
+    block = described(REFERENCE)
+    write_text(DOC, _BLOCK.sub(lambda match: f"{match[1]}{block}{match[2]}", text))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--configfile", type=Path, default=ROOT / "tests" / "killed.yaml")
@@ -224,7 +262,11 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder of kills.csv and kills.json")
+    parser.add_argument("--doc", action="store_true", help="only write docs/endurance.md")
     asked = parser.parse_args()
+    if asked.doc:
+        write_doc()
+        return
     configfile = asked.configfile.resolve()
     kills, facts = test(configfile, asked.kills, asked.cores, asked.seed)
     print(facts)

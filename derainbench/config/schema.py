@@ -101,7 +101,7 @@ class Config(Strict):
     @model_validator(mode="after")
     def _left(self) -> Config:
         if self.without:
-            self.runs = runs_without(self.runs, self.without)
+            return self.model_copy(update={"runs": runs_without(self.runs, self.without)})
         return self
 
     @model_validator(mode="after")
