@@ -14,7 +14,7 @@ from helpers import ROOT, one_line
 from derainbench.config import schema
 from derainbench.foundation import files, locks, owner
 from derainbench.foundation.errors import BenchError
-from derainbench.workflow import failed_trainings, recovery, run
+from derainbench.workflow import failures, recovery, run
 
 GONE = f"{2**22 + 1}:1:{platform.node()}"  # no process can have this number
 
@@ -221,13 +221,37 @@ def test_trainings_that_diverged_are_told_from_other_failures(tmp_path):
     }
     for name, text in logs.items():
         files.write_text(tmp_path / f"results/n/logs/train/{name}/seed-1.log", text)
+    lines = []
+    for name in ("a", "b", "missing"):
+        log = f"results/n/logs/train/{name}/seed-1.log"
+        lines += ["Error in rule train:", f"    log: {log} (check log file(s) for error details)"]
+    reason = "training diverged in epoch 3: in step 1 x"
+    assert failures.diverged(lines, tmp_path) == {"a/seed-1": reason}
+    said = failures.reasons(lines, tmp_path)
+    assert said[:2] == [f"train: {reason}", "train: no such folder"]
+    assert said[2].startswith("train: ended without a word: killed, perhaps for want of memory, or")
+    assert said[2].endswith(f"see {log}; the same command goes on")
+
+
+def test_a_disk_that_is_full_while_snakemake_writes_is_said_in_a_line(tmp_path):
     lines = [
-        f"    log: results/n/logs/train/{n}/seed-1.log (check log file(s) for error details)"
-        for n in ("a", "b", "missing")
+        "Traceback (most recent call last):",
+        "OSError: [Errno 28] No space left on device: 'x'",
     ]
-    assert failed_trainings.diverged(["Error in rule train:", *lines], tmp_path) == {
-        "a/seed-1": "training diverged in epoch 3: in step 1 x"
-    }
+    [said] = failures.reasons(lines, tmp_path)
+    assert said.startswith(f"{tmp_path}: No space left on device (")
+    assert failures.reasons(["WorkflowError:", "something else"], tmp_path) == []
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below"])
+def test_a_folder_that_cannot_be_written_to_is_said_before_anything_starts(
+    folder, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(run, "_run", None)
+    assert run.main(["--directory", str(tmp_path / folder)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"derainbench: error: {tmp_path / folder}: cannot be written (")
 
 
 def training(**more: object) -> dict:
@@ -265,7 +289,7 @@ def test_after_a_divergence_the_rest_is_run_and_the_failed_one_named(monkeypatch
         return (0 if without else 1), ["log of the first"]
 
     monkeypatch.setattr(run, "_run", once)
-    monkeypatch.setattr(failed_trainings, "diverged", lambda *_: reason)
+    monkeypatch.setattr(failures, "diverged", lambda *_: reason)
     monkeypatch.chdir(tmp_path)
     assert run.main([]) == 1
     assert calls == [{}, reason]

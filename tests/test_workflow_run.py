@@ -51,6 +51,10 @@ FAILURE = """Error in rule train:
     log: results/x/logs/train.log (check log file(s) for error details)
 Exiting because a job execution failed. Look below for error messages
 """
+KILLED = (
+    "derainbench: error: train: ended without a word: killed, perhaps for want of memory, or see "
+    "results/x/logs/train.log; the same command goes on\n"
+)
 
 
 def test_every_rule_belongs_to_a_stage():
@@ -118,7 +122,7 @@ class Snakemake:
     ("text", "status", "stdout", "stderr"),
     [
         (OUTPUT + END, 0, "Report: results/x/report/index.html\nWhole log: /tmp/x.snakemake.log\n", ""),
-        (OUTPUT + FAILURE, 1, "", FAILURE),
+        (OUTPUT + FAILURE, 1, "", KILLED),
         ("Nothing to be done (all requested files are present).\n", 0, "Nothing to be done", ""),
         ("something unforeseen\n", 1, "", "something unforeseen\n"),
     ],

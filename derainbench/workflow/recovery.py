@@ -11,17 +11,20 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import is_abandoned, write_json
 from derainbench.foundation.owner import OWNER, is_alive, is_here
 
 LOCKS = Path(".snakemake") / "locks"
 OWNERS = Path(".derainbench") / "workflows"  # a file per workflow that runs in this folder
+_PROBE = 64 * 1024  # bytes without which nothing can be started
 _GRACE = 5.0  # seconds that a job gets to clear up
 
 
@@ -29,7 +32,11 @@ def clear(folder: Path) -> None:
     """Ends jobs of workflows that are gone, and removes the lock of one that is gone.
 
     A line on standard error tells what was done. A lock whose owner lives is left alone.
+
+    Raises:
+        BenchError: if the folder cannot be written to, or its disk is full.
     """
+    _check_writable(folder)
     if ended := _end_orphans(folder):
         _tell(f"{ended} job{'s' * (ended > 1)} of a workflow that has ended went on; stopped")
     locks = list((folder / LOCKS).glob("*.lock"))
@@ -132,6 +139,17 @@ def _works_in(process: psutil.Process, folder: Path) -> bool:
         return Path(process.cwd()) == folder.resolve()
     except (psutil.Error, OSError):
         return False
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise BenchError(f"{folder.resolve()}: cannot be written ({error.strerror})") from error
 
 
 def _tell(line: str) -> None:

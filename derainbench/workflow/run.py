@@ -27,7 +27,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from derainbench.workflow import failed_trainings, recovery, supervision
+from derainbench.foundation.errors import BenchError
+from derainbench.workflow import failures, recovery, supervision
 from derainbench.workflow.verdict_summary import SUMMARY
 
 RULES = Path(__file__).resolve().parent.parent.parent / "workflow" / "rules"
@@ -129,10 +130,13 @@ def main(arguments: list[str] | None = None) -> int:
             recovery.clear(folder)
             while True:
                 status, lines = _run(arguments, folder, without)
-                failed = failed_trainings.diverged(lines, folder) if status else {}
+                failed = failures.diverged(lines, folder) if status else {}
                 if not failed.keys() - without.keys():
                     break
                 without |= failed
+    except BenchError as error:
+        print(f"derainbench: error: {error}", file=sys.stderr)
+        return 1
     except supervision.Stopped as stopped:
         recovery.clear(folder)
         print(f"derainbench: {stopped}; the next run goes on from here", file=sys.stderr)
@@ -144,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str], folder: Path, without: dict[str, str]) -> tuple[int, list[str]]:
     """Snakemake once; gives its exit status and its output."""
-    environment = {failed_trainings.WITHOUT: json.dumps(without)} if without else {}
+    environment = {failures.WITHOUT: json.dumps(without)} if without else {}
     with supervision.snakemake(arguments, environment) as process:
         assert process.stdout is not None
         followed, lines = follow(process.stdout)
@@ -153,8 +157,12 @@ def _run(arguments: list[str], folder: Path, without: dict[str, str]) -> tuple[i
         for other in recovery.living(folder):
             print(f"derainbench: error: another run works here: {other}", file=sys.stderr)
     elif status:
-        shown = followed.error or lines[-_SHOWN_OF_AN_ERROR:]
-        print("\n".join(shown[:_SHOWN_OF_AN_ERROR]), file=sys.stderr)
+        reasons = failures.reasons(lines, folder)
+        if not reasons:
+            shown = followed.error or lines[-_SHOWN_OF_AN_ERROR:]
+            print("\n".join(shown[:_SHOWN_OF_AN_ERROR]), file=sys.stderr)
+        for reason in reasons:
+            print(f"derainbench: error: {reason}", file=sys.stderr)
     elif followed.nothing:
         print("Nothing to be done: all results are there.")
     summary = [line.removeprefix(SUMMARY) for line in lines if line.startswith(SUMMARY)]

@@ -26,7 +26,7 @@ from derainbench.results import expected
 from derainbench.results.layout import layout_of
 from derainbench.training.checkpoint_files import remove_finished
 from derainbench.workflow import recovery
-from derainbench.workflow.failed_trainings import WITHOUT
+from derainbench.workflow.failures import WITHOUT
 from derainbench.workflow.fingerprints import fingerprint
 from derainbench.workflow.image_digests import ImageDigests
 from derainbench.workflow.verdict_summary import SUMMARY, verdict_summary
