@@ -101,9 +101,9 @@ def test_jobs_of_a_workflow_that_is_gone_are_ended(tmp_path, process, capsys):
 
 
 PARENT = """
-import subprocess, sys
+import os, subprocess, sys
 from derainbench.foundation import owner
-owner.own_jobs()
+os.environ[owner.OWNER] = owner.this_process()
 job = "import time\\nfrom derainbench.foundation import owner\\nowner.end_with_owner()\\n"
 job += "print('ready', flush=True)\\ntime.sleep(60)"
 command = ["bash", "-c", f'set -e; "{sys.executable}" -c "$0"; true', job]
@@ -126,10 +126,8 @@ def test_a_job_ends_with_its_workflow_through_the_shell_between(process):
     assert not owner._start(job)
 
 
-def test_a_process_is_told_from_another_one_of_its_number(monkeypatch):
-    monkeypatch.setenv(owner.OWNER, "before")
-    owner.own_jobs()
-    mine = os.environ[owner.OWNER]
+def test_a_process_is_told_from_another_one_of_its_number():
+    mine = owner.this_process()
     assert owner.is_here(mine) and owner.is_alive(mine)
     process, start, machine = mine.split(":", 2)
     assert not owner.is_alive(f"{process}:{start}1:{machine}")

@@ -15,7 +15,7 @@ from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import build
 from derainbench.models.weights import load_model
 from derainbench.training import checkpoints, divergence, loop, losses
-from derainbench.training.rates import dead_layers, measured_rates
+from derainbench.training.rates import measured_rates, news_of_dead_layers
 from derainbench.training.schedule import rate_at
 
 ESDNET = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1], "T": 2}
@@ -345,8 +345,9 @@ def test_firing_rates_of_every_layer_join_the_history(run, capsys):
     assert rates.iloc[0].isna().all()  # not validated
     assert ((rates.iloc[1:] >= 0) & (rates.iloc[1:] <= 1)).all(axis=None)
     assert (rates.iloc[1:] > 0).any(axis=None)
-    said = set(re.findall(r"^epoch 2: layer '(.+)' never fires$", capsys.readouterr().err, re.M))
-    assert said == {c.removeprefix("rate:") for c in rates if rates[c].iloc[2] == 0}
+    said = re.findall(r"^epoch (\d): never fires: (.+)$", capsys.readouterr().err, re.MULTILINE)
+    silent = [c.removeprefix("rate:") for c in rates if rates[c].iloc[1] == 0]
+    assert [layers.split(", ") for epoch, layers in said if epoch == "1"] == [silent] * bool(silent)
 
 
 def test_rates_count_spikes_over_all_calls():
@@ -369,6 +370,19 @@ def test_rates_count_spikes_over_all_calls():
     assert rates == {"rate:neuron": 0.625}
     with measured_rates(model) as rates:
         model(1.0)
-    assert dead_layers({"loss": 1.0, **rates}) == {"neuron": "always fires"}
-    assert dead_layers({"rate:a.b": 0.0, "rate:c": 0.5, "rate:d": None}) == {"a.b": "never fires"}
+    assert rates == {"rate:neuron": 1.0}
     assert not model.neuron._forward_hooks
+
+
+def test_layers_that_are_dead_are_said_once():
+    history = [
+        {"epoch": 0, "loss": 1.0},
+        {"epoch": 1, "rate:a": 0.0, "rate:b": 0.5, "rate:c": 1.0},
+        {"epoch": 2, "loss": 1.0},
+        {"epoch": 3, "rate:a": 0.0, "rate:b": 0.0, "rate:c": 0.9},
+    ]
+    assert news_of_dead_layers([]) == news_of_dead_layers(history[:1]) == []
+    first = ["epoch 1: never fires: a", "epoch 1: always fires: c"]
+    assert news_of_dead_layers(history[:2]) == first
+    assert news_of_dead_layers(history[:3]) == []
+    assert news_of_dead_layers(history) == ["epoch 3: never fires: b", "epoch 3: fires again: c"]

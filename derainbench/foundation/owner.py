@@ -20,10 +20,10 @@ _LOOK = 0.2  # seconds between looks
 _GRACE = 3.0  # seconds that a job gets to clear up
 
 
-def own_jobs() -> None:
-    """Makes this process the one that all processes which it starts from now on work for."""
+def this_process() -> str:
+    """The value of :data:`OWNER` for processes that are to end with this one."""
     process = os.getpid()
-    os.environ[OWNER] = f"{process}:{_start(process)}:{platform.node()}"
+    return f"{process}:{_start(process)}:{platform.node()}"
 
 
 def under_workflow() -> bool:

@@ -33,7 +33,7 @@ from derainbench.training import checkpoint_files, checkpoints
 from derainbench.training.divergence import first_not_finite, is_finite
 from derainbench.training.losses import total_loss
 from derainbench.training.optimisers import build_optimiser
-from derainbench.training.rates import dead_layers, measured_rates
+from derainbench.training.rates import measured_rates, news_of_dead_layers
 from derainbench.training.schedule import Epoch, plan_epochs, rate_in_step
 from derainbench.training.training_data import TrainingData, read_training_data
 
@@ -151,9 +151,9 @@ def train(
                         model, monitor_crops, epoch.batch_size, chosen_device
                     )
             row |= rates
-            for layer, what in dead_layers(row).items():
-                print(f"epoch {epoch.number}: layer '{layer}' {what}", file=sys.stderr)
             progress.history.append(row)
+            for line in news_of_dead_layers(progress.history):
+                print(line, file=sys.stderr)
             progress.epochs_done = epoch.number + 1
             checkpoints.save(checkpoint, progress, model, optimiser)
             shown = "" if psnr is None else f", {training_data.source} PSNR {psnr:.2f} dB RGB"

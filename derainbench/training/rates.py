@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -10,6 +10,7 @@ from spikingjelly.activation_based.neuron import BaseNode
 from torch import nn
 
 RATE = "rate:"  # begins the names of columns of the history; a layer's path follows
+_WORDS = {0.0: "never fires", 1.0: "always fires"}
 
 
 @contextmanager
@@ -41,15 +42,32 @@ def measured_rates(model: nn.Module) -> Iterator[dict[str, float]]:
     rates |= {f"{RATE}{name}": count.item() / neurons[name] for name, count in fired.items()}
 
 
-def dead_layers(row: Mapping[str, object]) -> dict[str, str]:
-    """Layers that never fired, or whose neurons all fired always, by a row of the history.
+def news_of_dead_layers(history: Sequence[Mapping[str, object]]) -> list[str]:
+    """What the last epoch's validation says of layers that it did not find dead, or alive, before.
+
+    A layer is dead if it never fired, or if all its neurons fired always.
+
+    Args:
+        history: rows of all epochs so far.
 
     Returns:
-        "never fires" or "always fires" by the layer's path.
+        A line each for layers that never fire, that always fire, and that fire again.
     """
-    words = {0.0: "never fires", 1.0: "always fires"}
+    validated = [_dead(row) for row in history if any(name.startswith(RATE) for name in row)]
+    if not history or not validated or not any(name.startswith(RATE) for name in history[-1]):
+        return []
+    now, before = validated[-1], validated[-2] if len(validated) > 1 else {}
+    lines = {word: [n for n in now if now[n] == word != before.get(n)] for word in _WORDS.values()}
+    lines["fires again"] = [name for name in before if name not in now]
+    epoch = history[-1]["epoch"]
+    return [
+        f"epoch {epoch}: {word}: {', '.join(layers)}" for word, layers in lines.items() if layers
+    ]
+
+
+def _dead(row: Mapping[str, object]) -> dict[str, str]:
     return {
-        name.removeprefix(RATE): words[rate]
+        name.removeprefix(RATE): _WORDS[rate]
         for name, rate in row.items()
-        if name.startswith(RATE) and isinstance(rate, float) and rate in words
+        if name.startswith(RATE) and isinstance(rate, float) and rate in _WORDS
     }

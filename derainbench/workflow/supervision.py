@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from derainbench.foundation.owner import own_jobs
+from derainbench.foundation.owner import OWNER, this_process
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE = 10.0  # seconds that Snakemake and its jobs get to clear up
@@ -55,14 +55,13 @@ def snakemake(
         arguments: Snakemake's own.
         environment: further variables.
     """
-    own_jobs()
     process = subprocess.Popen(
         [sys.executable, "-m", "snakemake", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="backslashreplace",
-        env=os.environ | dict(environment or {}),
+        env=os.environ | {OWNER: this_process()} | dict(environment or {}),
         process_group=0,  # what a terminal sends comes to this process alone, which hands it on
     )
     try:

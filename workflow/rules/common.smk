@@ -43,7 +43,7 @@ os.environ.update(
 # a cluster have a keeper of their own.
 if "SLURM_JOB_ID" not in os.environ:
     owner.end_with_owner()
-owner.own_jobs()
+os.environ[owner.OWNER] = owner.this_process()
 
 if WITHOUT in os.environ:  # trainings that diverged, see workflow/run.py
     config["without"] = json.loads(os.environ[WITHOUT])
