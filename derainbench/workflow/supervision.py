@@ -14,7 +14,7 @@ from typing import NoReturn
 from derainbench.foundation.owner import OWNER, this_process
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_GRACE = 10.0  # seconds that Snakemake and its jobs get to clear up
+_GRACE = 5.0  # seconds that Snakemake and its jobs get to clear up
 
 
 class Stopped(Exception):

@@ -56,7 +56,7 @@ def _plot_scores(axes: Axes, rows: pd.DataFrame, colour: object) -> None:
             axes.plot(scored["epoch"], scored[column], style, marker=".", color=colour)
     chosen = rows.dropna(subset=["selection_psnr_rgb"])
     if len(chosen):
-        best = chosen.loc[chosen["selection_psnr_rgb"].idxmax()]
+        best = chosen.nlargest(1, "selection_psnr_rgb")
         axes.plot(best["epoch"], best["selection_psnr_rgb"], "o", mfc="none", ms=9, color=colour)
 
 
@@ -70,4 +70,4 @@ def _plot_rates(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _rate_columns(rows: pd.DataFrame) -> list[str]:
-    return [column for column in rows if column.startswith(RATE)]
+    return [column for column in map(str, rows) if column.startswith(RATE)]
