@@ -226,9 +226,13 @@ def test_trainings_that_diverged_are_told_from_other_failures(tmp_path):
     reason = "training diverged in epoch 3: in step 1 x"
     assert failures.diverged(lines, tmp_path) == {"a/seed-1": reason}
     said = failures.reasons(lines, tmp_path)
-    assert said[:2] == [f"train: {reason}", "train: no such folder"]
-    assert said[2].startswith("train: ended without a word: killed, perhaps for want of memory, or")
-    assert said[2].endswith(f"see {log}; the same command goes on")
+    log = "results/n/logs/train/{}/seed-1.log"
+    assert said == [
+        f"train ({log.format('a')}): {reason}",
+        f"train ({log.format('b')}): no such folder",
+        f"train ({log.format('missing')}): ended without a word: killed, perhaps for want of memory; "
+        "the same command goes on",
+    ]
 
 
 def test_a_disk_that_is_full_while_snakemake_writes_is_said_in_a_line(tmp_path):

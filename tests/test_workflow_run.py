@@ -52,8 +52,8 @@ FAILURE = """Error in rule train:
 Exiting because a job execution failed. Look below for error messages
 """
 KILLED = (
-    "derainbench: error: train: ended without a word: killed, perhaps for want of memory, or see "
-    "results/x/logs/train.log; the same command goes on\n"
+    "derainbench: error: train (results/x/logs/train.log): ended without a word: killed, perhaps for "
+    "want of memory; the same command goes on\n"
 )
 
 

@@ -48,10 +48,9 @@ def reasons(lines: list[str], folder: Path) -> list[str]:
         )
     for rule, log in _failed_jobs(lines):
         said = _last_words(folder / log) or (
-            f"ended without a word: killed, perhaps for want of memory, or see {log}; "
-            "the same command goes on"
+            "ended without a word: killed, perhaps for want of memory; the same command goes on"
         )
-        found.append(f"{rule}: {said}")
+        found.append(f"{rule} ({log}): {said}")
     return list(dict.fromkeys(found))
 
 
