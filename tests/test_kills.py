@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+import traceback
 
 import pandas as pd
 import pytest
@@ -27,6 +28,8 @@ FIELDS = {
 def test_thirty_kills_change_no_byte(paired_set, tmp_path):
     data = paired_set(splits={"train": 4, "val": 2}, size=(20, 24))
 
+    said = tmp_path / "said.txt"
+
     def train(out: str, checkpoints: str) -> None:
         loop.train(
             model_name="prn_r",
@@ -44,10 +47,11 @@ def test_thirty_kills_change_no_byte(paired_set, tmp_path):
         process = os.fork()
         if not process:
             try:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
                 train("killed", "killed-checkpoints")
                 os._exit(0)
-            finally:
+            finally:  # of an error
+                traceback.print_exc()
                 os._exit(1)
         return process
 
@@ -60,7 +64,7 @@ def test_thirty_kills_change_no_byte(paired_set, tmp_path):
         time.sleep(draw.uniform(0, length / 2))
         os.kill(process, draw.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]))
         status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-        assert status <= 0  # killed, or ended before
+        assert status <= 0, said.read_text()  # killed, or ended before
         kills += status < 0
         if status == 0:
             rounds += 1

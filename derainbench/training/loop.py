@@ -22,8 +22,8 @@ from derainbench.data.crops import Crops
 from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import atomic_path, write_json
-from derainbench.foundation.outputs import check_output_folder
+from derainbench.foundation.files import write_json
+from derainbench.foundation.outputs import check_output_folder, staged_folder
 from derainbench.foundation.owner import under_workflow
 from derainbench.foundation.progress import Reporter
 from derainbench.foundation.source_graph import modules_behind, source_files
@@ -264,14 +264,8 @@ def _write_results(
 ) -> Path:
     if not progress.best_state:  # no validation gave a number: there is nothing to keep
         raise BenchError("training diverged: no epoch was validated with a finite result")
-    weights = out / WEIGHTS
-    history = out / HISTORY
-    with atomic_path(history) as temporary:
-        pd.DataFrame(progress.history).to_csv(temporary, index=False)
     # safetensors has no scalar-preserving guarantee for shared storage: every tensor is its own.
     tensors = {k: v.contiguous() for k, v in progress.best_state.items()}
-    with atomic_path(weights) as temporary:
-        temporary.write_bytes(save(tensors, weight_metadata(run_settings)))
     facts = {
         **run_settings,
         "best_epoch": progress.best_epoch,
@@ -282,14 +276,17 @@ def _write_results(
     }
     if monitor:
         facts |= {"monitored_on": monitor, "monitored_pairs": len(training_data.monitor)}
-    write_json(out / FACTS, facts)
-    provenance.write_record(
-        weights,
-        history,
-        out / FACTS,
-        settings=run_settings,
-        inputs=training_data.digests,
-        device=str(device),
-        seed=seed,
-    )
-    return weights
+    with staged_folder(out, (WEIGHTS, HISTORY, FACTS)) as stage:
+        pd.DataFrame(progress.history).to_csv(stage / HISTORY, index=False)
+        (stage / WEIGHTS).write_bytes(save(tensors, weight_metadata(run_settings)))
+        write_json(stage / FACTS, facts)
+        provenance.write_record(
+            stage / WEIGHTS,
+            stage / HISTORY,
+            stage / FACTS,
+            settings=run_settings,
+            inputs=training_data.digests,
+            device=str(device),
+            seed=seed,
+        )
+    return out / WEIGHTS
