@@ -3,25 +3,26 @@ PYTHON ?= python3
 BIN := .venv/bin
 READERS ?= image weights archive configuration card assignment table json
 FUZZ_RUNS ?= 100000
+KILLS ?= 100
 NAME ?= smoke
 ARCHIVE ?= results/$(NAME).zip
 OUT ?= results/replayed
 # Rules call `derainbench` and `python` by name: the ones of .venv.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help reproduce check real archive replay validator test fuzz lint lock clean
+.PHONY: help reproduce check real archive replay validator test fuzz kills lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
 
 reproduce: .venv/.installed ## results/smoke: tables, figure, report
-	@$(RUN) python -m derainbench.workflow.run --cores all
+	@$(RUN) python -m derainbench.workflow --cores all
 
 check: reproduce ## the same, held to results/reference/smoke: names each drift and fails on it
 	@$(RUN) python -m derainbench check results/reference/smoke results/smoke --out results/smoke/drift.md
 
 real: .venv/.installed ## the same on real images: see config/real.yaml
-	@$(RUN) python -m derainbench.workflow.run --cores all --configfile config/real.yaml
+	@$(RUN) python -m derainbench.workflow --cores all --configfile config/real.yaml
 
 archive: .venv/.installed ## results/NAME as one file, NAME=smoke: an RO-Crate without images of data sets
 	@$(RUN) python -m derainbench archive results/$(NAME) --out results/$(NAME).zip
@@ -45,6 +46,9 @@ fuzz: .venv/.installed ## readers of foreign bytes, 100,000 inputs each; one: RE
 	@for reader in $(READERS); do echo "$$reader"; \
 		$(RUN) python tests/fuzzing/fuzz.py $$reader -runs=$(FUZZ_RUNS) -rss_limit_mb=4096 -print_final_stats=1 -verbosity=0 || exit 1; \
 	done
+
+kills: .venv/.installed ## a small configuration killed KILLS=100 times, held to a run in peace
+	@$(RUN) OMP_NUM_THREADS=1 python tools/killtest.py --kills $(KILLS)
 
 lint: .venv/.installed ## ruff, import-linter, mypy, snakefmt, snakemake --lint
 	$(RUN) ruff check .

@@ -1,6 +1,19 @@
 """``python -m derainbench`` is the same as ``derainbench``."""
 
-from derainbench.cli import main
+from derainbench.foundation.stopping import stop_at_once, stop_orderly
+
+stop_at_once()  # what follows takes a while to import
+
+
+def main() -> None:
+    """The command line as a process of its own, which ends with the workflow that started it."""
+    from derainbench.cli import main as command_line
+    from derainbench.foundation.owner import end_with_owner
+
+    stop_orderly()
+    end_with_owner()
+    command_line()
+
 
 if __name__ == "__main__":
     main()

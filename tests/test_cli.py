@@ -34,6 +34,8 @@ VERBS = [
     "tables",
     "figures",
     "spike-figures",
+    "training-figures",
+    "reproduce",
     "verdict-figures",
     "report",
     "config",

@@ -185,6 +185,14 @@ def test_json_is_compared_leaf_by_leaf(compared):
     ]
 
 
+def test_temporaries_of_killed_jobs_are_no_drift(tmp_path):
+    a, b = results(tmp_path / "a"), results(tmp_path / "b")
+    write_csv(b / "tables/.quality.7@x-abcdefgh.csv", ROWS)
+    write_csv(b / "tables/.partial-7@x-abcdefgh/quality.csv", ROWS)
+    found = drift.compare(a, b, tolerances.Tolerances.model_validate(RULES))
+    assert found.all_drifts() == []
+
+
 def test_missing_extra_and_unruled_files_are_named(tmp_path):
     a, b = results(tmp_path / "a"), results(tmp_path / "b")
     (b / "energy/net/seed-1/energy.json").rename(b / "tables.json")

@@ -30,7 +30,16 @@ HEAVY = {"torch", "torchvision", "spikingjelly", "pyiqa", "thop", "ptflops", "ze
 LIGHT_VERBS = (
     *("data list", "data verify", "data card", "data leaks", "data synthesise"),
     *("score", "scenarios", "audit", "check", "archive"),
-    *("tables", "figures", "energy-figures", "spike-figures", "verdict-figures", "paper", "report"),
+    *(
+        "tables",
+        "figures",
+        "energy-figures",
+        "spike-figures",
+        "training-figures",
+        "verdict-figures",
+        "paper",
+        "report",
+    ),
     *("published template", "published add"),
 )
 SECONDS = 1.5

@@ -1,11 +1,14 @@
 """Folders are filled whole or not at all, and nothing that others made is replaced or removed."""
 
+import os
+
 import numpy as np
 import pytest
 from helpers import noise, one_line, read_json, save, tree
 
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import STAGE_PREFIX, temporary_prefix, write_text
 from derainbench.foundation.outputs import (
     check_output_file,
     check_output_folder,
@@ -182,3 +185,15 @@ def test_a_result_is_made_again_where_it_was(cli, photographs, monkeypatch):
     assert (photographs / "scores.csv").read_text() == "my notes"
     assert cli(*command.split(), "--overwrite").code == 0
     assert (photographs / "scores.csv").read_text().startswith("image,")
+
+
+def test_what_a_killed_call_put_together_is_removed(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: 2**22 + 1)  # no process can have this number
+        abandoned = tmp_path / f"{temporary_prefix(STAGE_PREFIX)}abcdefgh"
+    living = tmp_path / f"{temporary_prefix(STAGE_PREFIX)}abcdefgh"
+    for folder in (abandoned, living):
+        write_text(folder / "x.csv", "half")
+    with staged_folder(tmp_path) as stage:
+        (stage / "y.csv").write_text("whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([living.name, "y.csv"])

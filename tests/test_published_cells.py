@@ -554,6 +554,7 @@ def test_a_cell_has_one_name(checkout):
 SHOWS = ("audit", "tables", "figures", "verdict-figures", "paper", "report")
 OTHERS = ("train", "evaluate", "energy", "structure", "scenarios", "sensitivity", "crosscheck")
 OTHERS += ("estimators", "spikes", "gradients", "joules", "energy-figures", "spike-figures")
+OTHERS += ("training-figures",)
 OTHERS += ("no-reference", "data verify")
 
 

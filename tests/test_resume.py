@@ -1,6 +1,9 @@
 """A run that was stopped, or killed, goes on to the weights of one that was not."""
 
 import os
+import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,12 +12,13 @@ import time
 import pandas as pd
 import pytest
 import torch
-from helpers import ROOT, one_line, read_json, same_state
+from helpers import ROOT, one_line, read_json, same_state, tree
 from safetensors.torch import load_file
 
 from derainbench.catalog.recipes import load_recipe
+from derainbench.foundation import owner
 from derainbench.foundation.errors import BenchError
-from derainbench.training import checkpoints, loop, losses
+from derainbench.training import checkpoint_files, checkpoints, loop, losses
 
 KWARGS = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1], "T": 1}
 FIELDS = {
@@ -169,17 +173,100 @@ def test_a_checkpoint_serves_only_a_run_on_equal_images(train, data, monkeypatch
     assert "resumed" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("damage", [b"", b"nothing", None], ids=["empty", "text", "cut"])
-def test_a_damaged_checkpoint_is_refused(damage, train, tmp_path, monkeypatch):
+@pytest.mark.parametrize("both", [False, True], ids=["the last", "both"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    both, train, tmp_path, monkeypatch, capsys
+):
+    whole = train("whole", "others")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 3)
+        train("stopped")
+    last, before = sorted((tmp_path / "checkpoints").iterdir(), key=lambda f: len(f.name))
+    assert before == checkpoint_files.before(last)
+    for file in (last, before)[: 1 + both]:
+        file.write_bytes(file.read_bytes()[:-1000])
+    capsys.readouterr()
+    stopped = train("stopped")
+    said = capsys.readouterr().err
+    assert f"{last}: damaged checkpoint" in said
+    assert ("resumed after 2 of 5" in said) != both
+    assert_same_result(whole, stopped)
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_no_damage_of_a_checkpoint_goes_unnoticed(tmp_path):
+    model = torch.nn.Linear(30, 30)
+    file = tmp_path / "x.pt"
+    checkpoints.save(file, checkpoints.Progress(1), model, torch.optim.Adam(model.parameters()))
+    content, draw = file.read_bytes(), random.Random(0)
+    assert checkpoints.read(file)["progress"]["epochs_done"] == 1
+    for number in range(180):
+        damaged = bytearray(content)
+        place = draw.randrange(len(content))
+        match number % 4:
+            case 0:
+                damaged[place] ^= 1 << draw.randrange(8)
+            case 1:
+                del damaged[place:]
+            case 2:
+                damaged[place : place + 512] = bytes(len(damaged[place : place + 512]))
+            case 3:
+                damaged[place:place] = b"x"
+        if bytes(damaged) == content:  # zeros over zeros
+            continue
+        file.write_bytes(damaged)
+        with pytest.raises(checkpoint_files.Damaged):
+            checkpoints.read(file)
+
+
+def test_only_one_process_trains_from_a_checkpoint(train, tmp_path, monkeypatch):
+    run_epoch, said = loop._run_epoch, []
+
+    def second(*arguments):
+        if not said:
+            with pytest.raises(BenchError) as refused:
+                said.append(None)
+                train("second")
+            said[0] = one_line(refused.value)
+        return run_epoch(*arguments)
+
+    monkeypatch.setattr(loop, "_run_epoch", second)
+    train("first")
+    assert re.search(rf"\.pt: this training: process {os.getpid()} on .+ since .+, in /", said[0])
+    assert not (tmp_path / "second").exists()
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_temporaries_of_a_killed_checkpoint_are_swept(train, tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         stop_after(patch, 1)
         train("stopped")
     [checkpoint] = (tmp_path / "checkpoints").iterdir()
-    content = checkpoint.read_bytes()
-    checkpoint.write_bytes(content[: len(content) // 2] if damage is None else damage)
-    with pytest.raises(BenchError) as refused:
-        train("stopped")
-    assert one_line(refused.value).startswith(f"{checkpoint}: damaged checkpoint")
+    (tmp_path / "checkpoints" / f".{checkpoint.stem}.123@x-abcdefgh.pt").write_bytes(b"half")
+    train("stopped")
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_what_a_killed_workflow_had_trained_is_not_trained_again(train, tmp_path, monkeypatch):
+    """Snakemake deletes the outputs of jobs that it saw no end of."""
+    monkeypatch.setenv(owner.OWNER, "1:1:elsewhere")
+    out = train("job")
+    before = tree(out)
+    shutil.rmtree(out)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_run_epoch", None)
+        assert_same_files(before, tree(train("job")))
+    folder = tmp_path / "checkpoints"
+    checkpoint_files.remove_finished([tmp_path / "other"], str(folder))
+    assert len(list(folder.iterdir())) == 1
+    checkpoint_files.remove_finished([out], str(folder))
+    assert list(folder.iterdir()) == []
+
+
+def assert_same_files(one: dict[str, str], two: dict[str, str]) -> None:
+    """Equal bytes, records apart: they hold the time."""
+    assert one.keys() == two.keys()
+    assert {n for n in one if one[n] != two[n]} <= {"model.safetensors.provenance.json"}
 
 
 @pytest.mark.slow
@@ -197,8 +284,8 @@ def test_a_killed_process_goes_on_as_if_it_had_not_been_killed(train, tmp_path, 
         process.send_signal(signal.SIGKILL)
         errors = process.communicate()[1]
     assert process.returncode == -signal.SIGKILL, errors
-    [checkpoint] = folder.glob("[!.]*.pt")
-    done = torch.load(checkpoint, weights_only=True)["progress"]["epochs_done"]
+    checkpoint = min(folder.glob("[!.]*.pt"), key=lambda file: len(file.name))
+    done = checkpoints.read(checkpoint)["progress"]["epochs_done"]
     assert 1 <= done < 8
     assert not (tmp_path / "killed").exists()
 

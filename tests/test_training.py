@@ -1,17 +1,21 @@
 """A training run is repeatable byte for byte and leaves weights, history and a record."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from helpers import one_line, read_json, same_state, save
 from safetensors.torch import load_file
+from spikingjelly.activation_based.neuron import BaseNode, LIFNode
 
 from derainbench.catalog.recipes import load_recipe
 from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import build
 from derainbench.models.weights import load_model
-from derainbench.training import checkpoints, loop, losses
+from derainbench.training import checkpoints, divergence, loop, losses
+from derainbench.training.rates import measured_rates, news_of_dead_layers
 from derainbench.training.schedule import rate_at
 
 ESDNET = {"dim": 16, "en_num_blocks": [1, 1, 1], "de_num_blocks": [1, 1, 1], "T": 2}
@@ -185,7 +189,7 @@ def first_epoch_state(run, tmp_path, monkeypatch, **fields) -> dict[str, torch.T
     with pytest.raises(KeyboardInterrupt):
         run(model="esdnet", **fields)
     [file] = (tmp_path / "checkpoints").iterdir()
-    return torch.load(file, weights_only=True)["model"]
+    return checkpoints.read(file)["model"]
 
 
 @pytest.mark.parametrize("flaw", [True, False])
@@ -285,5 +289,99 @@ def test_a_run_of_steps_ends_inside_an_epoch_and_its_rate_falls_in_every_step(ru
     assert rows["lr"].tolist() == pytest.approx([1e-3, 6e-4, 2e-4])
 
 
-def test_a_diverged_loss_is_refused(run, tmp_path):
-    assert "diverged: the loss of epoch 0" in refusal(run, tmp_path, lr=1e30, loss="l1")
+def test_a_training_that_diverges_is_refused_and_names_step_and_layer(run, tmp_path):
+    said = refusal(run, tmp_path, lr=1e30, zero_first_epoch=False, loss="l1")
+    assert said.startswith("training diverged in epoch 0: in step 1 the output of layer '")
+
+
+def test_a_gradient_that_is_not_finite_is_found_in_its_layer():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
+    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+
+    def epoch(broken: int) -> None:
+        for step in range(3):
+            loss = model(torch.ones(1, 2)).sum()
+            if step == broken:
+                loss = loss * float("inf")
+            loss.backward()
+            optimiser.step()
+
+    said = divergence.first_not_finite(model, optimiser, lambda: epoch(broken=1))
+    assert re.fullmatch(r"in step 1 the gradient of layer '1\.(weight|bias)' is not finite", said)
+    whole = torch.nn.Linear(2, 1)
+    steps = torch.optim.SGD(whole.parameters(), 0.1)
+    assert "everything was finite" in divergence.first_not_finite(whole, steps, lambda: None)
+
+
+def test_the_last_good_checkpoint_of_a_training_that_diverges_stays(run, tmp_path, monkeypatch):
+    """Weights that go wrong in the last step of an epoch show in neither its loss nor a score."""
+    taken = []
+
+    def broken(parameters, _):
+        taken.append(None)
+        if len(taken) in (4, 6):  # the last of epoch 1, and that of its repetition
+            list(parameters)[3].grad.fill_(float("nan"))
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", broken)
+    with pytest.raises(BenchError) as refused:
+        run(validate_every=3, clip_norm=1)
+    said = one_line(refused.value)
+    assert said.startswith("training diverged in epoch 1: in step 1 the weight of layer '")
+    [kept] = (tmp_path / "checkpoints").iterdir()
+    assert said.endswith(f"{kept} holds the 1 epochs before it")
+    content = checkpoints.read(kept)
+    assert content["progress"]["epochs_done"] == 1
+    assert all(t.isfinite().all() for t in content["model"].values())
+    assert not (tmp_path / "out").exists()
+
+
+def test_firing_rates_of_every_layer_join_the_history(run, capsys):
+    rows = history(run(model="esdnet", validate_every=2))
+    rates = rows.filter(regex="^rate:")
+    assert rates.shape[1] == sum(
+        isinstance(m, BaseNode) for m in build("esdnet", **ESDNET).modules()
+    )
+    assert rates.iloc[0].isna().all()  # not validated
+    assert ((rates.iloc[1:] >= 0) & (rates.iloc[1:] <= 1)).all(axis=None)
+    assert (rates.iloc[1:] > 0).any(axis=None)
+    said = re.findall(r"^epoch (\d): never fires: (.+)$", capsys.readouterr().err, re.MULTILINE)
+    silent = [c.removeprefix("rate:") for c in rates if rates[c].iloc[1] == 0]
+    assert [layers.split(", ") for epoch, layers in said if epoch == "1"] == [silent] * bool(silent)
+
+
+def test_rates_count_spikes_over_all_calls():
+    class Fires(torch.nn.Module):
+        def __init__(self, potential: float) -> None:
+            super().__init__()
+            self.neuron = LIFNode(tau=2.0, step_mode="m")
+            self.potential = potential
+
+        def forward(self, share: float) -> torch.Tensor:
+            x = torch.zeros(1, 4, 1)
+            x[:, : round(4 * share)] = self.potential
+            self.neuron.reset()
+            return self.neuron(x)
+
+    model = Fires(9.0)
+    with measured_rates(model) as rates:
+        model(0.25)
+        model(1.0)
+    assert rates == {"rate:neuron": 0.625}
+    with measured_rates(model) as rates:
+        model(1.0)
+    assert rates == {"rate:neuron": 1.0}
+    assert not model.neuron._forward_hooks
+
+
+def test_layers_that_are_dead_are_said_once():
+    history = [
+        {"epoch": 0, "loss": 1.0},
+        {"epoch": 1, "rate:a": 0.0, "rate:b": 0.5, "rate:c": 1.0},
+        {"epoch": 2, "loss": 1.0},
+        {"epoch": 3, "rate:a": 0.0, "rate:b": 0.0, "rate:c": 0.9},
+    ]
+    assert news_of_dead_layers([]) == news_of_dead_layers(history[:1]) == []
+    first = ["epoch 1: never fires: a", "epoch 1: always fires: c"]
+    assert news_of_dead_layers(history[:2]) == first
+    assert news_of_dead_layers(history[:3]) == []
+    assert news_of_dead_layers(history) == ["epoch 3: never fires: b", "epoch 3: fires again: c"]

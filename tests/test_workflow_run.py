@@ -11,7 +11,7 @@ import pytest
 from helpers import ROOT
 
 from derainbench.catalog.verdicts import Outcome
-from derainbench.workflow import run
+from derainbench.workflow import recovery, run, supervision
 from derainbench.workflow.verdict_summary import SUMMARY, verdict_summary
 
 OUTPUT = """Using workflow specific profile profiles/default for setting default command line arguments.
@@ -51,6 +51,10 @@ FAILURE = """Error in rule train:
     log: results/x/logs/train.log (check log file(s) for error details)
 Exiting because a job execution failed. Look below for error messages
 """
+KILLED = (
+    "derainbench: error: train (results/x/logs/train.log): ended without a word: killed, perhaps for "
+    "want of memory; the same command goes on\n"
+)
 
 
 def test_every_rule_belongs_to_a_stage():
@@ -107,28 +111,45 @@ class Snakemake:
     def wait(self) -> int:
         return self.status
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
 
 @pytest.mark.parametrize(
     ("text", "status", "stdout", "stderr"),
     [
         (OUTPUT + END, 0, "Report: results/x/report/index.html\nWhole log: /tmp/x.snakemake.log\n", ""),
-        (OUTPUT + FAILURE, 1, "", FAILURE),
+        (OUTPUT + FAILURE, 1, "", KILLED),
         ("Nothing to be done (all requested files are present).\n", 0, "Nothing to be done", ""),
         ("something unforeseen\n", 1, "", "something unforeseen\n"),
     ],
 )  # fmt: skip
 def test_the_end_is_said(monkeypatch, capsys, text, status, stdout, stderr):
-    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: Snakemake(text, status))
+    monkeypatch.setattr(supervision, "snakemake", lambda *_: Snakemake(text, status))
+    monkeypatch.setattr(recovery, "clear", lambda _: None)
     assert run.main(["--cores", "1"]) == status
     out, err = capsys.readouterr()
     assert out.startswith(stdout) and err.endswith(stderr)
+
+
+def test_a_lock_of_a_living_run_is_said_in_a_line(monkeypatch, capsys):
+    text = "LockException:\nError: Directory cannot be locked.\nsnakemake --unlock\n"
+    monkeypatch.setattr(supervision, "snakemake", lambda *_: Snakemake(text, 1))
+    monkeypatch.setattr(recovery, "clear", lambda _: None)
+    monkeypatch.setattr(recovery, "living", lambda _: ["process 7, since noon, in /x"])
+    assert run.main(["--cores", "1"]) == 1
+    said = "derainbench: error: another run works here: process 7, since noon, in /x\n"
+    assert capsys.readouterr() == ("", said)
 
 
 def test_a_wrong_configuration_is_said_in_snakemakes_words(tmp_path):
     (tmp_path / "x.yaml").write_text(json.dumps({"name": "x"}))
     arguments = ["--cores", "1", "--configfile", str(tmp_path / "x.yaml"), "-n"]
     done = subprocess.run(
-        [sys.executable, "-m", "derainbench.workflow.run", *arguments],
+        [sys.executable, "-m", "derainbench.workflow", *arguments],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode != 0

@@ -26,7 +26,13 @@ from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import RECORD_SUFFIX, write_text
 from derainbench.foundation.outputs import staged_folder, write_folder_record
 from derainbench.foundation.progress import Reporter
-from derainbench.report.figures import energy_figures, score_figures, spike_figures, verdict_figures
+from derainbench.report.figures import (
+    energy_figures,
+    score_figures,
+    spike_figures,
+    training_figures,
+    verdict_figures,
+)
 from derainbench.report.page import writing as page
 from derainbench.report.paper import artefacts
 from derainbench.report.tables import writing as tables
@@ -112,6 +118,9 @@ STEPS: dict[str, Callable[[Kept], object]] = {
     "energy-figures": lambda kept: energy_figures.write_figures(kept.config, kept.layout.figures),
     "spike-figures": lambda kept: spike_figures.write_figures(
         kept.config, kept.layout.figures, False
+    ),
+    "training-figures": lambda kept: training_figures.write_figures(
+        kept.config, kept.layout.figures
     ),
     "verdict-figures": lambda kept: verdict_figures.write_figures(kept.config, kept.layout.figures),
     "paper": _papers,

@@ -163,13 +163,14 @@ def _weights(record: Path) -> str | None:
 
 
 def _files(folder: Path, tolerances: Tolerances) -> list[str]:
-    """Paths inside a folder of what may be compared."""
+    """Paths inside a folder of what may be compared, temporaries of jobs that were killed apart."""
     if not folder.is_dir():
         raise BenchError(f"{folder}: no such folder of results")
     files = (
         f.relative_to(folder).as_posix() for f in sorted(folder.rglob("*")) if f.suffix in KINDS
     )
-    return [file for file in files if not tolerances.is_ignored(file)]
+    whole = (file for file in files if not any(p.startswith(".") for p in Path(file).parts))
+    return [file for file in whole if not tolerances.is_ignored(file)]
 
 
 def _compare_file(

@@ -21,12 +21,14 @@ from derainbench.cli import (
     models,
     published,
     reporting,
+    reproducing,
     training,
     weights,
 )
 from derainbench.cli.guard import guarded
 from derainbench.cli.options import UsageError
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.stopping import LINE
 
 app = typer.Typer(
     help="Reproducibility benchmark of spiking and ordinary deraining networks.",
@@ -35,7 +37,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verbs in (models, training, evaluation, accounting, reporting, archiving, former):
+for verbs in (
+    reproducing,
+    models,
+    training,
+    evaluation,
+    accounting,
+    reporting,
+    archiving,
+    former,
+):
     app.add_typer(verbs.app)  # without a name: verbs of the main command
 app.add_typer(data.app, name="data")
 app.add_typer(weights.weights_app, name="weights")
@@ -74,7 +85,8 @@ def main() -> None:
         is_help = text.startswith("Usage:")  # a command group called without a command
         print(text if is_help else f"derainbench: usage: {text}", file=sys.stderr)
         sys.exit(2)
-    except typer.Abort:
+    except typer.Abort:  # of an interrupt, or of a question that was not answered
+        print(LINE, file=sys.stderr)
         sys.exit(130)
     except BenchError as error:
         print(f"derainbench: error: {error}", file=sys.stderr)
@@ -84,4 +96,5 @@ def main() -> None:
         print(f"derainbench: error: {where}{error.strerror or error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
+        print(LINE, file=sys.stderr)
         sys.exit(130)

@@ -65,6 +65,15 @@ def spike_figures(config: ResolvedConfig, out: Out) -> None:
     write_figures(load(config), out)
 
 
+@app.command("training-figures")
+def training_figures(config: ResolvedConfig, out: Out) -> None:
+    """Loss, PSNR and firing rates over the epochs of every training, from the files of `train`."""
+    from derainbench.config.schema import load
+    from derainbench.report.figures.training_figures import write_figures
+
+    write_figures(load(config), out)
+
+
 @app.command("verdict-figures")
 def verdict_figures(config: ResolvedConfig, out: Out) -> None:
     """The verdicts on every paper as a figure that fits on a slide, from the file of `audit`."""

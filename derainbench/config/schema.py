@@ -27,6 +27,7 @@ from derainbench.config.datasets import (
 )
 from derainbench.config.paths import PathText
 from derainbench.config.runs import Run
+from derainbench.config.without import runs_without
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import Strict, check, read_yaml
 from derainbench.foundation.suggestions import did_you_mean
@@ -75,6 +76,8 @@ class Config(Strict):
         papers: those whose claims are judged; default: all of the catalogue.
         crosscheck: baselines that other operation counters are tried on, beside the papers'
             networks and their ANN counterparts.
+        without: trainings that failed, ``RUN/seed-SEED``, with the reason: results are made without
+            them, and say so.
     """
 
     name: Name
@@ -92,7 +95,14 @@ class Config(Strict):
     figures: Figures
     threads: Threads = Threads()
     workers: int = Field(0, ge=0)
+    without: dict[str, str] = Field({}, exclude_if=lambda without: not without)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+
+    @model_validator(mode="after")
+    def _left(self) -> Config:
+        if self.without:
+            return self.model_copy(update={"runs": runs_without(self.runs, self.without)})
+        return self
 
     @model_validator(mode="after")
     def _references(self) -> Config:

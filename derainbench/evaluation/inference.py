@@ -12,6 +12,7 @@ from torch import nn
 from derainbench.catalog.card_format import ModelCard, Tiling
 from derainbench.data.crops import to_tensor
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.progress import show_part
 
 TILE_BATCH = 8  # tiles that go through a model together, fewer if they are large:
 BATCH_PIXELS = TILE_BATCH * 128**2
@@ -127,6 +128,7 @@ def restore_tiled(
             weight = _tile_weight(tiling, tile, spot, padded)
             total[window] += pixels * weight
             weights[window] += weight
+        show_part(first + len(batch), len(spots), "tile")
     return (total / weights)[place]
 
 

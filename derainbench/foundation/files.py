@@ -1,15 +1,18 @@
-"""Writing files whole: into a temporary neighbour first, then renamed."""
+"""Writing files whole: into a temporary neighbour first, which reaches the disk and is then renamed."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
+import platform
+import re
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +23,27 @@ RECORD_SUFFIX = ".provenance.json"  # of the record beside a result
 STAGE_PREFIX = ".partial-"  # of the folder that results are put together in
 
 
+_STEM_LENGTH = 40  # characters of a temporary's name that it shares with the file
+_TEMPORARY = re.compile(r"^\.(?:.*[.-])?(\d+)@([A-Za-z0-9-]+)-\w{8}(?:\.\w+)?$")
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside ``path``; it becomes ``path`` when the block ends well.
 
+    The bytes reach the disk before the rename, and the rename before this returns: a machine that
+    loses its power leaves the old file or the new one, never an empty one.
+
     Raises:
-        BenchError: if the folder cannot be written to.
+        BenchError: if the folder cannot be written to, or the disk is full.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix
+            dir=path.parent,
+            prefix=temporary_prefix(f".{path.stem[:_STEM_LENGTH]}."),
+            suffix=path.suffix,
         )
     except OSError as error:
         raise BenchError(f"{path}: cannot be written ({error.strerror})") from error
@@ -42,9 +54,63 @@ def atomic_path(path: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp's 0600 would hide results from colleagues
+        sync(temporary)
         temporary.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        if not is_about_writing(error, temporary):
+            raise
+        raise BenchError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_about_writing(error: OSError, place: Path) -> bool:
+    """Whether an error says that a place, or a disk without saying which, takes no more."""
+    if error.filename is None:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+    return Path(os.fsdecode(error.filename)).is_relative_to(place)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file's bytes, or a folder's names, have reached the disk.
+
+    Raises:
+        OSError: if the bytes of a file could not be written. Folders are a matter of the file system:
+            where it cannot sync them, nothing is said.
+    """
+    with suppress(OSError) if path.is_dir() else nullcontext():
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def temporary_prefix(start: str) -> str:
+    """How the names of this process's temporaries begin: with ``start``, process and machine."""
+    return f"{start}{os.getpid()}@{_machine()}-"
+
+
+def _machine() -> str:
+    return re.sub(r"[^A-Za-z0-9]", "", platform.node())[:16] or "here"
+
+
+def is_abandoned(name: str) -> bool:
+    """Whether a file or folder of this name is a temporary of a process that has ended.
+
+    Processes on other machines cannot be asked: their temporaries are not abandoned.
+    """
+    match = _TEMPORARY.match(name)
+    if not match or match[2] != _machine():
+        return False
+    try:
+        os.kill(int(match[1]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # it lives, and is another user's
+        return False
+    return False
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ was changed since, is never replaced or removed unless that is asked for (``--ov
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,16 @@ from typing import Any
 
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import RECORD_SUFFIX, STAGE_PREFIX, sha256, write_json
+from derainbench.foundation.files import (
+    RECORD_SUFFIX,
+    STAGE_PREFIX,
+    is_abandoned,
+    is_about_writing,
+    sha256,
+    sync,
+    temporary_prefix,
+    write_json,
+)
 
 # Left in folders by desktops and by Snakemake: nobody misses them.
 _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".snakemake_timestamp"}
@@ -70,7 +80,8 @@ def staged_folder(out: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     """Gives an empty folder inside ``out``; its entries move into ``out`` when the block ends well.
 
     Entries of the same name are replaced if they were made here; everything else in ``out`` is left
-    alone. If the block fails, ``out`` is as it was before.
+    alone. If the block fails, ``out`` is as it was before. What a killed call left of its own such
+    folder is removed.
 
     Args:
         out: folder to write to.
@@ -84,7 +95,10 @@ def staged_folder(out: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     check_output_folder(out, names)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(dir=out, prefix=STAGE_PREFIX))
+        for name in filter(is_abandoned, os.listdir(out)):
+            if name.startswith(STAGE_PREFIX):
+                shutil.rmtree(out / name, ignore_errors=True)
+        stage = Path(tempfile.mkdtemp(dir=out, prefix=temporary_prefix(STAGE_PREFIX)))
     except OSError as error:
         raise BenchError(f"{out}: cannot be written ({error.strerror})") from error
     try:
@@ -93,13 +107,23 @@ def staged_folder(out: Path, names: Iterable[str] = ()) -> Iterator[Path]:
         for entry in stage.iterdir():
             _refuse_foreign(out / entry.name, made, out)
         _record_outputs(stage, out)
-        # Records first: what a killed call leaves is known. Then folders: a file such as
-        # dataset.json stands for the whole and appears last.
-        for entry in sorted(stage.iterdir(), key=_order):
-            final = out / entry.name
+        for file in stage.rglob("*"):
+            sync(file)
+        # What is replaced goes first, then records come: what a killed call leaves is known. Then
+        # folders: a file such as dataset.json stands for the whole and appears last.
+        entries = sorted(stage.iterdir(), key=_order)
+        for final in (out / entry.name for entry in reversed(entries)):
             if final.is_dir() and not final.is_symlink():
                 shutil.rmtree(final)
-            entry.replace(final)
+            elif not final.name.endswith(RECORD_SUFFIX):
+                final.unlink(missing_ok=True)
+        for entry in entries:
+            entry.replace(out / entry.name)
+        sync(out)
+    except OSError as error:
+        if not is_about_writing(error, stage):
+            raise
+        raise BenchError(f"{out}: cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         if not existed and not any(out.iterdir()):

@@ -37,6 +37,7 @@ class Reporter:
         self._bar: Progress | None = None
 
     def __enter__(self) -> Reporter:
+        _open.append(self)
         if sys.stderr.isatty():
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -75,9 +76,37 @@ class Reporter:
             flush=True,
         )
 
+    def part(self, done: int, total: int, what: str) -> None:
+        """So much of the step that is being done is done, where a step takes long."""
+        now = time.monotonic()
+        if now - max(self._started, self._last_line) < LOG_INTERVAL:
+            return
+        self._last_line = now
+        note = f"{what} {done}/{total}"
+        if self._bar:
+            self._bar.update(self._task, completed=self.done + done / total, note=note)
+            return
+        gone = self.done - self._start_done + done / total
+        remaining = (now - self._started) / gone * (self.total - self.done - done / total)
+        print(
+            f"{self.what}: {self.done}/{self.total}, {note}, {remaining:.0f} s to go",
+            file=sys.stderr,
+            flush=True,
+        )
+
     def __exit__(self, *exception: object) -> None:
+        _open.remove(self)
         if self._bar:
             self._bar.stop()
+
+
+_open: list[Reporter] = []  # the innermost one last
+
+
+def show_part(done: int, total: int, what: str) -> None:
+    """Says how much of the present step is done to whichever reporter is there, if any."""
+    if _open and done:
+        _open[-1].part(done, total, what)
 
 
 class TransferReporter:

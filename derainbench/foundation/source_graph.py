@@ -26,10 +26,13 @@ NEUTRAL = {
     "derainbench.foundation.progress": "progress bars",
     "derainbench.foundation.files": "how files are written and hashed, not what is in them",
     "derainbench.foundation.outputs": "which files may be replaced, not what is in them",
+    "derainbench.foundation.locks": "who may write, not what",
+    "derainbench.foundation.owner": "when a job ends, not what it computes",
     "derainbench.foundation.packages": "the names of packages",
     "derainbench.foundation.provenance": "the records beside results",
     "derainbench.foundation.reads": "which files were read, not what is in them",
     "derainbench.foundation.seeds": "the largest seed that is taken, not what follows from one",
+    "derainbench.foundation.stopping": "how a process ends, not what it computes",
     "derainbench.foundation.source_graph": "what is computed again, not what is computed",
 }
 

@@ -59,6 +59,16 @@ def spike_figures(config: Config) -> list[str]:
     return [f"{kind}-{run}" for run in spiking_runs(config) for kind in kinds]
 
 
+def trained_runs(config: Config) -> list[str]:
+    """The runs that are trained, ablations apart."""
+    return [name for name, run in config.runs.items() if run.train and not run.ablation]
+
+
+def training_figures(config: Config) -> list[str]:
+    """Names of the figures of trainings: one per run that is trained."""
+    return [f"training-{run}" for run in trained_runs(config)]
+
+
 def verdict_figures(papers: list[Paper]) -> list[str]:
     """Names of the figures of verdicts: one per paper."""
     return [f"verdicts-{paper.name}" for paper in papers]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import atomic_path
-
-DEFAULT_FOLDER = ".derainbench/checkpoints"
+from derainbench.training.checkpoint_files import Damaged, before, content_of, write
 
 
 @dataclass
@@ -33,37 +32,68 @@ class Progress:
 def save(
     path: Path, progress: Progress, model: nn.Module, optimiser: torch.optim.Optimizer
 ) -> None:
-    """Writes a checkpoint whole or not at all."""
+    """Writes a checkpoint whole or not at all; the one before it stays.
+
+    Raises:
+        BenchError: if it cannot be written.
+    """
     content = {
         "progress": asdict(progress),
         "model": model.state_dict(),
         "optimiser": optimiser.state_dict(),
     }
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    write(path, _packed(content))
+
+
+def keep_finished(path: Path, progress: Progress, out: Path) -> None:
+    """Keeps what a run that has ended gave, until its workflow has taken note of its outputs.
+
+    A workflow that is killed before that deletes them; the run then writes them again from here.
+
+    Args:
+        path: of the checkpoint, which is replaced.
+        progress: after the last epoch.
+        out: folder of the outputs.
+    """
+    write(path, _packed({"progress": asdict(progress)}), finished=os.path.abspath(out))
+    before(path).unlink(missing_ok=True)
 
 
 def restore(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
-    """Loads a checkpoint if there is one, else starts afresh.
+    """Loads a run's last checkpoint that is whole; without one the run starts afresh.
+
+    Of damaged ones a line on standard error tells.
+    """
+    for file in (path, before(path)):
+        try:
+            content = read(file)
+        except FileNotFoundError:
+            continue
+        except Damaged as error:
+            print(f"{file}: damaged checkpoint ({error}); it is not used", file=sys.stderr)
+            continue
+        if "model" in content:
+            model.load_state_dict(content["model"])
+            optimiser.load_state_dict(content["optimiser"])
+        return Progress(**content["progress"])
+    return Progress()
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint: ``progress``, and of a run in progress ``model``, ``optimiser``.
 
     Raises:
-        BenchError: if the file is damaged.
+        FileNotFoundError: if there is none.
+        Damaged: if it is not what was written, whatever happened to it.
     """
-    if not path.is_file():
-        return Progress()
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict(content["model"])
-        optimiser.load_state_dict(content["optimiser"])
-        return Progress(**content["progress"])
-    except Exception as error:  # a damaged file makes torch raise nearly anything
-        raise BenchError(f"{path}: damaged checkpoint; delete it to train from scratch") from error
+    content: dict[str, Any] = torch.load(
+        io.BytesIO(content_of(path)), map_location="cpu", weights_only=True
+    )
+    return content
 
 
-def checkpoint_path(key: str, folder: str | None = None) -> Path:
-    """Where the checkpoint of a run with this key lies: ``$DERAINBENCH_CHECKPOINTS`` or a default.
-
-    It lies outside the results, because Snakemake deletes the outputs of a job that failed.
-    """
-    root = folder or os.environ.get("DERAINBENCH_CHECKPOINTS", DEFAULT_FOLDER)
-    return Path(root) / f"{key}.pt"
+def _packed(content: dict[str, Any]) -> memoryview:
+    """The bytes, in memory first: torch wraps what a disk says in a traceback of its own."""
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    return stream.getbuffer()

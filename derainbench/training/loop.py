@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, cast
 
 import pandas as pd
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -21,15 +22,18 @@ from derainbench.data.crops import Crops
 from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import atomic_path, write_json
-from derainbench.foundation.outputs import check_output_folder
+from derainbench.foundation.files import write_json
+from derainbench.foundation.outputs import check_output_folder, staged_folder
+from derainbench.foundation.owner import under_workflow
 from derainbench.foundation.progress import Reporter
 from derainbench.foundation.source_graph import modules_behind, source_files
 from derainbench.models.construction import build, size_multiple_of
 from derainbench.models.weights import weight_metadata
-from derainbench.training import checkpoints
+from derainbench.training import checkpoint_files, checkpoints
+from derainbench.training.divergence import first_not_finite, is_finite
 from derainbench.training.losses import total_loss
 from derainbench.training.optimisers import build_optimiser
+from derainbench.training.rates import measured_rates, news_of_dead_layers
 from derainbench.training.schedule import Epoch, plan_epochs, rate_in_step
 from derainbench.training.training_data import TrainingData, read_training_data
 
@@ -61,7 +65,8 @@ def train(
         Path of the weights.
 
     Raises:
-        BenchError: for unusable settings or data, or if the loss stops being finite.
+        BenchError: for unusable settings or data; if another process trains the same; if the
+            training stops being finite, naming step and layer. The last good checkpoint stays.
     """
     check_output_folder(Path(out), (WEIGHTS, HISTORY, FACTS))
     chosen_device = prepare(device, seed)
@@ -83,7 +88,7 @@ def train(
         "device": str(chosen_device),
         "threads": torch.get_num_threads(),
     }
-    checkpoint = checkpoints.checkpoint_path(provenance.key_of(identity), checkpoint_folder)
+    checkpoint = checkpoint_files.checkpoint_path(provenance.key_of(identity), checkpoint_folder)
     progress = checkpoints.restore(checkpoint, model, optimiser)
     crops = Crops(
         training_data.train,
@@ -97,19 +102,36 @@ def train(
     monitor_crops = Crops(training_data.monitor, recipe.val_crop)
     epochs = plan_epochs(recipe, len(training_data.train))
 
-    with Reporter(f"train {model_name}", len(epochs), progress.epochs_done) as reporter:
+    def explain(epoch: Epoch) -> BenchError:
+        """Why an epoch did not end well, from its repetition."""
+        torch.manual_seed(seed)
+        again = build(model_name, **model_kwargs).to(chosen_device)
+        steps = build_optimiser(recipe, again.parameters())
+        kept = checkpoints.restore(checkpoint, again, steps).epochs_done
+
+        def repeat() -> None:
+            _run_epoch(again, steps, crops, recipe, seed, epoch, workers, chosen_device)
+            selection_psnr(again, select_crops, epoch.batch_size, chosen_device)
+
+        where = first_not_finite(again, steps, repeat)
+        rest = f"; {checkpoint} holds the {kept} epochs before it" if kept else ""
+        return BenchError(f"training diverged in epoch {epoch.number}: {where}{rest}")
+
+    with (
+        checkpoint_files.claimed(checkpoint),
+        Reporter(f"train {model_name}", len(epochs), progress.epochs_done) as reporter,
+    ):
         for epoch in epochs[progress.epochs_done :]:
             started = time.perf_counter()
             loss = _run_epoch(model, optimiser, crops, recipe, seed, epoch, workers, chosen_device)
-            if not math.isfinite(loss):
-                raise BenchError(f"training diverged: the loss of epoch {epoch.number} is {loss}")
-            psnr = None
+            if not math.isfinite(loss) or not is_finite(model):
+                raise explain(epoch)
+            psnr, rates = None, {}
             if (epoch.number + 1) % recipe.validate_every == 0 or epoch is epochs[-1]:
-                psnr = selection_psnr(model, select_crops, epoch.batch_size, chosen_device)
+                with measured_rates(model) as rates:
+                    psnr = selection_psnr(model, select_crops, epoch.batch_size, chosen_device)
                 if math.isnan(psnr):
-                    raise BenchError(
-                        f"training diverged: restored crops of epoch {epoch.number} are not finite"
-                    )
+                    raise explain(epoch)
                 if psnr > progress.best_psnr:
                     progress.best_psnr, progress.best_epoch = psnr, epoch.number
                     progress.best_state = {
@@ -128,7 +150,10 @@ def train(
                     row["monitored_psnr_rgb"] = selection_psnr(
                         model, monitor_crops, epoch.batch_size, chosen_device
                     )
+            row |= rates
             progress.history.append(row)
+            for line in news_of_dead_layers(progress.history):
+                print(line, file=sys.stderr)
             progress.epochs_done = epoch.number + 1
             checkpoints.save(checkpoint, progress, model, optimiser)
             shown = "" if psnr is None else f", {training_data.source} PSNR {psnr:.2f} dB RGB"
@@ -137,7 +162,10 @@ def train(
     weights = _write_results(
         Path(out), progress, run_settings, training_data, seed, chosen_device, monitor
     )
-    checkpoint.unlink(missing_ok=True)
+    if under_workflow():
+        checkpoints.keep_finished(checkpoint, progress, Path(out))
+    else:
+        checkpoint_files.remove(checkpoint)
     return weights
 
 
@@ -234,14 +262,10 @@ def _write_results(
     device: torch.device,
     monitor: str | None,
 ) -> Path:
-    weights = out / WEIGHTS
-    history = out / HISTORY
-    with atomic_path(history) as temporary:
-        pd.DataFrame(progress.history).to_csv(temporary, index=False)
+    if not progress.best_state:  # no validation gave a number: there is nothing to keep
+        raise BenchError("training diverged: no epoch was validated with a finite result")
     # safetensors has no scalar-preserving guarantee for shared storage: every tensor is its own.
     tensors = {k: v.contiguous() for k, v in progress.best_state.items()}
-    with atomic_path(weights) as temporary:
-        save_file(tensors, temporary, metadata=weight_metadata(run_settings))
     facts = {
         **run_settings,
         "best_epoch": progress.best_epoch,
@@ -252,14 +276,17 @@ def _write_results(
     }
     if monitor:
         facts |= {"monitored_on": monitor, "monitored_pairs": len(training_data.monitor)}
-    write_json(out / FACTS, facts)
-    provenance.write_record(
-        weights,
-        history,
-        out / FACTS,
-        settings=run_settings,
-        inputs=training_data.digests,
-        device=str(device),
-        seed=seed,
-    )
-    return weights
+    with staged_folder(out, (WEIGHTS, HISTORY, FACTS)) as stage:
+        pd.DataFrame(progress.history).to_csv(stage / HISTORY, index=False)
+        (stage / WEIGHTS).write_bytes(save(tensors, weight_metadata(run_settings)))
+        write_json(stage / FACTS, facts)
+        provenance.write_record(
+            stage / WEIGHTS,
+            stage / HISTORY,
+            stage / FACTS,
+            settings=run_settings,
+            inputs=training_data.digests,
+            device=str(device),
+            seed=seed,
+        )
+    return out / WEIGHTS

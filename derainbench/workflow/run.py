@@ -1,13 +1,14 @@
-"""``python -m derainbench.workflow.run``: Snakemake for people, a bar per stage instead of its log.
+"""``python -m derainbench.workflow``: Snakemake for people, a bar per stage instead of its log.
 
-Arguments are Snakemake's own. Its whole log stays in a file, which the last line names; of a failure
+Arguments are Snakemake's own. A run may be killed whenever and however: the next one clears up and goes
+on (:mod:`derainbench.workflow.recovery`). Its whole log stays in a file, which the last line names; of a failure
 Snakemake's own words are shown.
 """
 
 from __future__ import annotations
 
+import json
 import re
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -26,6 +27,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from derainbench.foundation.errors import BenchError
+from derainbench.workflow import failures, recovery, supervision
 from derainbench.workflow.verdict_summary import SUMMARY
 
 RULES = Path(__file__).resolve().parent.parent.parent / "workflow" / "rules"
@@ -73,6 +76,11 @@ class Followed:
     nothing: bool = False
     _in_statistics: bool = False
 
+    @property
+    def locked(self) -> bool:
+        """Whether Snakemake refused because another one holds its lock."""
+        return any(line.startswith("LockException") for line in self.error)
+
     def read(self, line: str) -> bool:
         """Takes one line; gives whether a job ended or the plan became known."""
         if self.error or _ERROR.match(line):
@@ -109,32 +117,59 @@ def time_left(elapsed: float, done: int, total: int) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs Snakemake and shows how far it is; gives its exit status."""
+    """Runs Snakemake and shows how far it is; gives its exit status.
+
+    What a killed run left is cleared first. Where trainings diverge, the rest of the configuration
+    is computed without them, and the status is that of a failure.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="backslashreplace",
-    )
-    assert process.stdout is not None
+    folder = recovery.folder_of(arguments)
+    without: dict[str, str] = {}
     try:
-        followed, rest = follow(process.stdout)
+        with supervision.stoppable():
+            recovery.clear(folder)
+            while True:
+                status, lines = _run(arguments, folder, without)
+                failed = failures.diverged(lines, folder) if status else {}
+                if not failed.keys() - without.keys():
+                    break
+                without |= failed
+    except BenchError as error:
+        print(f"derainbench: error: {error}", file=sys.stderr)
+        return 1
+    except supervision.Stopped as stopped:
+        recovery.clear(folder)
+        print(f"derainbench: {stopped}; the next run goes on from here", file=sys.stderr)
+        return stopped.status
+    for run, reason in without.items():
+        print(f"derainbench: missing in all results: {run}: {reason}", file=sys.stderr)
+    return status or int(bool(without))
+
+
+def _run(arguments: list[str], folder: Path, without: dict[str, str]) -> tuple[int, list[str]]:
+    """Snakemake once; gives its exit status and its output."""
+    environment = {failures.WITHOUT: json.dumps(without)} if without else {}
+    with supervision.snakemake(arguments, environment) as process:
+        assert process.stdout is not None
+        followed, lines = follow(process.stdout)
         status = process.wait()
-    except KeyboardInterrupt:  # Snakemake gets it too, and ends its jobs
-        process.wait()
-        return 130
-    if status:
-        shown = followed.error or rest[-_SHOWN_OF_AN_ERROR:]
-        print("\n".join(shown[:_SHOWN_OF_AN_ERROR]), file=sys.stderr)
+    if status and followed.locked:
+        for other in recovery.living(folder):
+            print(f"derainbench: error: another run works here: {other}", file=sys.stderr)
+    elif status:
+        reasons = failures.reasons(lines, folder)
+        if not reasons:
+            shown = followed.error or lines[-_SHOWN_OF_AN_ERROR:]
+            print("\n".join(shown[:_SHOWN_OF_AN_ERROR]), file=sys.stderr)
+        for reason in reasons:
+            print(f"derainbench: error: {reason}", file=sys.stderr)
     elif followed.nothing:
         print("Nothing to be done: all results are there.")
-    summary = [line.removeprefix(SUMMARY) for line in rest if line.startswith(SUMMARY)]
+    summary = [line.removeprefix(SUMMARY) for line in lines if line.startswith(SUMMARY)]
     print("\n".join(summary), end="\n" if summary else "")
     if followed.log:
         print(f"Whole log: {followed.log}")
-    return status
+    return status, lines
 
 
 def follow(lines: Iterable[str], out: TextIO | None = None) -> tuple[Followed, list[str]]:

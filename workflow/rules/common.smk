@@ -20,9 +20,13 @@ sys.path.insert(0, workflow.basedir)  # the harness is used in place, installed 
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.papers import read_paper
 from derainbench.config import checks, schema
+from derainbench.foundation import owner
 from derainbench.foundation.errors import BenchError
 from derainbench.results import expected
 from derainbench.results.layout import layout_of
+from derainbench.training.checkpoint_files import remove_finished
+from derainbench.workflow import recovery
+from derainbench.workflow.failures import WITHOUT
 from derainbench.workflow.fingerprints import fingerprint
 from derainbench.workflow.image_digests import ImageDigests
 from derainbench.workflow.verdict_summary import SUMMARY, verdict_summary
@@ -34,6 +38,15 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join([workflow.basedir, os.getenv("PYTHONPATH", "")]).strip(os.pathsep),
     PYTHONSAFEPATH="1",
 )
+
+# Jobs end with this process, and this process with the one that started it, however these end. Jobs of
+# a cluster have a keeper of their own.
+if "SLURM_JOB_ID" not in os.environ:
+    owner.end_with_owner()
+os.environ[owner.OWNER] = owner.this_process()
+
+if WITHOUT in os.environ:  # trainings that diverged, see workflow/run.py
+    config["without"] = json.loads(os.environ[WITHOUT])
 
 try:
     CONFIG = schema.parse(config, "configuration")
@@ -199,10 +212,20 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+RUNNING = []  # the file that says that this workflow runs here
+
+
 onstart:
+    RUNNING.append(recovery.note_owner(Path.cwd(), os.environ[owner.OWNER]))
+    recovery.sweep([Path(RESULTS), Path(".derainbench")])
     # Arguments that a model does not take: better now than after an hour of training.
     try:
         checks.check_restored_images(CONFIG)
         checks.check_models(CONFIG)
     except BenchError as error:
         raise WorkflowError(str(error)) from None
+
+
+onerror:
+    for file in RUNNING:
+        file.unlink(missing_ok=True)

@@ -89,6 +89,7 @@ rule energy:
         gpu=GPU,
         mem_mb=4000,
     params:
+        threads=CONFIG.threads.infer,
         code=run_code("energy"),
         test_images=lambda w: images_of(CONFIG.runs[w.run].test[0], "test"),
         model=lambda w: CONFIG.runs[w.run].model,
@@ -98,7 +99,7 @@ rule energy:
         images=CONFIG.energy.images,
         device=CONFIG.device,
     shell:
-        "python -m derainbench energy --model {params.model} --weights {input.weights:q}"
+        "OMP_NUM_THREADS={params.threads} python -m derainbench energy --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --data {params.folder:q} --size {params.size}"
         " --images {params.images} --device {params.device}"
         ' --out "$(dirname {output.account:q})" > {log:q} 2>&1'
@@ -170,6 +171,7 @@ rule estimators:
         gpu=GPU,
         mem_mb=4000,
     params:
+        threads=CONFIG.threads.infer,
         code=run_code("estimators"),
         test_images=lambda w: images_of(CONFIG.runs[w.run].test[0], "test"),
         model=lambda w: CONFIG.runs[w.run].model,
@@ -178,7 +180,7 @@ rule estimators:
         images=CONFIG.energy.images,
         device=CONFIG.device,
     shell:
-        "python -m derainbench estimators --model {params.model} --weights {input.weights:q}"
+        "OMP_NUM_THREADS={params.threads} python -m derainbench estimators --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --data {params.folder:q} --size 64 --images {params.images}"
         " --device {params.device} --out {output:q} > {log:q} 2>&1"
 
@@ -211,6 +213,7 @@ rule spikes:
         gpu=GPU,
         mem_mb=4000,
     params:
+        threads=CONFIG.threads.infer,
         code=run_code("spikes"),
         test_images=lambda w: images_of(SPIKING[w.run], "test"),
         model=lambda w: CONFIG.runs[w.run].model,
@@ -221,7 +224,7 @@ rule spikes:
         threshold=CONFIG.spikes.threshold,
         device=CONFIG.device,
     shell:
-        "python -m derainbench spikes --model {params.model} --weights {input.weights:q}"
+        "OMP_NUM_THREADS={params.threads} python -m derainbench spikes --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --data {params.folder:q} --size {params.size} {params.images}"
         " --threshold {params.threshold} --device {params.device}"
         ' --out "$(dirname {output.answer:q})" > {log:q} 2>&1'
@@ -244,13 +247,14 @@ rule joules:
         meter=1,
         mem_mb=4000,
     params:
+        threads=CONFIG.threads.infer,
         code=run_code("joules"),
         model=lambda w: CONFIG.runs[w.run].model,
         kwargs=lambda w: flags("kwarg", CONFIG.runs[w.run].kwargs),
         size=CONFIG.energy.size,
         device=CONFIG.device,
     shell:
-        "python -m derainbench joules --model {params.model} --weights {input.weights:q}"
+        "OMP_NUM_THREADS={params.threads} python -m derainbench joules --model {params.model} --weights {input.weights:q}"
         " {params.kwargs} --size {params.size} --device {params.device} --out {output:q}"
         " > {log:q} 2>&1"
 

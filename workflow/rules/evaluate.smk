@@ -22,6 +22,7 @@ rule evaluate:
         gpu=GPU,
         mem_mb=4000,
     params:
+        threads=CONFIG.threads.infer,
         code=run_code("evaluate"),
         test_images=lambda w: images_of(w.dataset, "test"),
         model=lambda w: CONFIG.runs[w.run].model,
@@ -29,7 +30,7 @@ rule evaluate:
         arguments=inference_arguments,
         device=CONFIG.device,
     shell:
-        "python -m derainbench evaluate --model {params.model} --weights {input.weights:q}"
+        "OMP_NUM_THREADS={params.threads} python -m derainbench evaluate --model {params.model} --weights {input.weights:q}"
         " --data {params.folder:q} {params.arguments} --device {params.device}"
         ' --out "$(dirname {output.scores:q})" > {log:q} 2>&1'
 
@@ -54,13 +55,14 @@ rule evaluate_images:
     resources:
         mem_mb=4000,
     params:
+        threads=CONFIG.threads.infer,
         code=code("evaluate-images"),
         test_images=lambda w: images_of(w.dataset, "test"),
         restored_images=lambda w: restored_images(w.run, w.dataset),
         folder=lambda w: CONFIG.split_folder(w.dataset, "test"),
         restored=lambda w: CONFIG.restored_folder(w.run, w.dataset),
     shell:
-        "python -m derainbench evaluate-images --restored {params.restored:q}"
+        "OMP_NUM_THREADS={params.threads} python -m derainbench evaluate-images --restored {params.restored:q}"
         ' --data {params.folder:q} --out "$(dirname {output.scores:q})" > {log:q} 2>&1'
 
 
@@ -83,9 +85,10 @@ rule no_reference:
     resources:
         mem_mb=4000,
     params:
+        threads=CONFIG.threads.infer,
         code=code("no-reference"),
         photographs=lambda w: images_of(w.dataset, "test"),
         folder=rated_images,
         files=f"--metric-files {shlex.quote(CONFIG.metric_files)}" if CONFIG.metric_files else "",
     shell:
-        "python -m derainbench no-reference {params.folder:q} --out {output:q} {params.files} > {log:q} 2>&1"
+        "OMP_NUM_THREADS={params.threads} python -m derainbench no-reference {params.folder:q} --out {output:q} {params.files} > {log:q} 2>&1"

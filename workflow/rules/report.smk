@@ -8,6 +8,12 @@ RATED += [FILES.no_reference(r, v, d) for r, v, d in CONFIG.evaluations() if not
 SPIKES = [FILES.spikes_answer(r, v) for r, v, _ in CONFIG.spiking()]
 ENERGY_FIGURES = expected.energy_figures(CONFIG, PAPERS)
 SPIKE_FIGURES = expected.spike_figures(CONFIG)
+TRAINING_FIGURES = expected.training_figures(CONFIG)
+HISTORIES = [
+    FILES.training(run, variant) / "history.csv"
+    for run in expected.trained_runs(CONFIG)
+    for variant in CONFIG.runs[run].variants()
+]
 VERDICT_FIGURES = expected.verdict_figures(PAPERS)
 PAPER_TABLES = [(paper.name, name) for paper in PAPERS for name in expected.paper_tables(paper)]
 PAPER_FIGURES = [(p.name, name) for p in PAPERS for name in expected.paper_figures(CONFIG, p)]
@@ -21,6 +27,7 @@ localrules:
     papers,
     energy_figures,
     spike_figures,
+    training_figures,
     verdict_figures,
     page,
 
@@ -192,6 +199,32 @@ rule spike_figures:
         " > {log:q} 2>&1"
 
 
+# How every training went. The page shows them; a configuration that trains nothing has none.
+rule training_figures:
+    input:
+        HISTORIES,
+        config=rules.record_config.output,
+    output:
+        report(
+            [FILES.figure(name) for name in TRAINING_FIGURES],
+            caption="../report/training.rst",
+            category="Figures",
+        ),
+        [FILES.figure(name, kind) for name in TRAINING_FIGURES for kind in ("pdf", "png")],
+    log:
+        f"{RESULTS}/logs/training_figures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/training_figures.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        code=code("training-figures"),
+        folder=FILES.figures,
+    shell:
+        "python -m derainbench training-figures --config {input.config:q} --out {params.folder:q}"
+        " > {log:q} 2>&1"
+
+
 # The verdicts on every paper, on a slide.
 rule verdict_figures:
     input:
@@ -273,6 +306,7 @@ rule page:
         rules.figures.output,
         rules.energy_figures.output,
         rules.spike_figures.output,
+        rules.training_figures.output,
         rules.verdict_figures.output,
         rules.papers.output,
         rules.leaks.output,
@@ -301,6 +335,10 @@ rule page:
 
 
 onsuccess:
+    for file in RUNNING:
+        file.unlink(missing_ok=True)
+    # Snakemake has taken note of what they gave.
+    remove_finished([FILES.training(run, v) for run, v in VARIANTS if run in TRAINED])
     # For people who look at the terminal; derainbench/workflow/run.py shows these lines alone.
     if FILES.page.is_file() and FILES.claims.is_file():
         for line in verdict_summary(FILES.page, FILES.claims, FILES.table("equal_quality")):

@@ -37,11 +37,11 @@ rule train:
         recipe=lambda w: CONFIG.runs[w.run].train.recipe,
         overrides=lambda w: flags("set", CONFIG.runs[w.run].train.set),
         monitor=lambda w: "--monitor test" if CONFIG.runs[w.run].train.monitor else "",
+        threads=CONFIG.threads.train,  # whatever --cores leaves: other threads, other weights
         workers=CONFIG.workers,
         device=CONFIG.device,
     shell:
-        "OMP_NUM_THREADS=$(({threads} - {params.workers} > 0 ? {threads} - {params.workers} : 1))"
-        " python -m derainbench train --model {params.model} {params.kwargs}"
+        "OMP_NUM_THREADS={params.threads} python -m derainbench train --model {params.model} {params.kwargs}"
         " --data {params.folder:q} --config {params.recipe:q} {params.overrides}"
         " {params.monitor} --seed {wildcards.seed} --workers {params.workers} --device {params.device}"
         ' --out "$(dirname {output.weights:q})" > {log:q} 2>&1'

@@ -8,6 +8,7 @@ from derainbench.report.figures import (
     energy_figures,
     score_figures,
     spike_figures,
+    training_figures,
     verdict_figures,
 )
 from derainbench.report.page import (
@@ -65,6 +66,7 @@ def page_content(page: Page) -> dict[str, Any]:
         "energy": page.tables(COUNTS | ENERGY),
         "energy_figures": page.figures(energy_figures.run_figures(config)),
         "spike_figures": page.figures(spike_figures.run_figures(config)),
+        "training_figures": page.figures(training_figures.run_figures(config)),
         "cards": page.cards(),
         "leaks": page.leaks(),
         "runs": page.runs(),

@@ -76,7 +76,8 @@ class Page:
         self.scored, unscored = gaps.scored(config)
         self.counted, uncounted = gaps.counted(config)
         self.unscored, self.uncounted = (gaps.missing(config, f) for f in (unscored, uncounted))
-        self.notes = self.unscored + self.uncounted
+        failed = [f"missing: {run}: {reason}" for run, reason in config.without.items()]
+        self.notes = failed + self.unscored + self.uncounted
 
     def part(self, name: str, build: Callable[[], T], file: Path | None = None) -> Part:
         """Builds something, watching which files it reads.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 from derainbench.config.schema import Config
@@ -63,7 +64,15 @@ def write_tables(config: Config, out: Path, without: Collection[str] = ()) -> No
             if name in without:
                 continue
             with reads.recording():
-                _write_table(config, build(config), stage)
+                _write_table(config, _naming_failed(build(config), config), stage)
+
+
+def _naming_failed(table: Table, config: Config) -> Table:
+    """The table with what is missing in it in its caption."""
+    if not config.without:
+        return table
+    failed = "; ".join(f"{run} ({reason})" for run, reason in config.without.items())
+    return replace(table, caption=f"{table.caption} Missing: {failed}.")
 
 
 def _write_table(config: Config, table: Table, stage: Path) -> None:
