@@ -33,6 +33,7 @@ from derainbench.training.schedule import plan_epochs, rate_in_step
 from derainbench.training.steps import (
     EpochBatches,
     crop_loader,
+    keep_channels_last,
     moved,
     on_gpu,
     run_epoch,
@@ -74,7 +75,7 @@ def train(
     chosen_device = prepare(device, seed, determinism=recipe.determinism, tf32=recipe.tf32)
     model = build(model_name, **model_kwargs).to(chosen_device)
     if recipe.channels_last:
-        model = model.to(memory_format=torch.channels_last)
+        keep_channels_last(model)
     check_suits(model, model_name, recipe)
     training_data = read_training_data(Path(data), recipe, dataset, monitor)
     optimiser = build_optimiser(recipe, model.parameters())

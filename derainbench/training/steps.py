@@ -84,6 +84,16 @@ def moved(images: torch.Tensor, device: torch.device) -> torch.Tensor:
     return images.to(device, non_blocking=on_gpu(device))
 
 
+def keep_channels_last(model: nn.Module) -> None:
+    """Lays the weights of convolutions out with the channels of a pixel together.
+
+    Not ``model.to(memory_format=..)``, which refuses networks that hold weights of five axes.
+    """
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.to(memory_format=torch.channels_last)
+
+
 def training_forward(model: nn.Module, recipe: Recipe) -> Forward:
     """What a step calls: the network, or its ``stages``, compiled if the recipe says so."""
     forward: Forward = model.stages if recipe.stage_weight else model  # type: ignore[assignment]
