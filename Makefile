@@ -10,10 +10,10 @@ OUT ?= results/replayed
 # Rules call `derainbench` and `python` by name: the ones of .venv.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help reproduce check real archive replay validator test fuzz kills lint lock clean
+.PHONY: help reproduce check real archive replay validator test test-gpu fuzz kills lint lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
 
 reproduce: .venv/.installed ## results/smoke: tables, figure, report
 	@$(RUN) python -m derainbench.workflow --cores all
@@ -40,6 +40,9 @@ validator: .venv/validator/bin/rocrate-validator ## what holds archives to their
 test: .venv/.installed ## the tests, and how much of the code they run
 	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	@echo "coverage: $$($(RUN) python -m coverage report --format=total) % of the lines, jobs of the workflow apart"
+
+test-gpu: .venv/.installed ## a GPU against the CPU: values, AMP, counts, joules, speed; without one it says so and ends with 0, or with 1: REQUIRED=1
+	@$(RUN) python benchmarks/gpu.py $(if $(REQUIRED),--required)
 
 fuzz: .venv/.installed ## readers of foreign bytes, 100,000 inputs each; one: READERS=weights
 	@$(RUN) python -m pip install --quiet --no-deps atheris==3.0.0

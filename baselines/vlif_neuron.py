@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from spikingjelly.activation_based import neuron, surrogate
 from torch import nn
 
-from esdnet.operators import AnalogOperators, Operators, SpikingOperators
+from esdnet.operators import AnalogOperators, FullPotential, Operators, SpikingOperators
 
 LEVELS = 4  # above silence: a VLIF neuron gives 0, 1/4, 2/4, 3/4 or 1
 
 
-class VLIFNode(neuron.BaseNode):
+class VLIFNode(FullPotential, neuron.BaseNode):
     """The paper's neuron: five levels in place of a spike or none.
 
     m_t = 0.25 (m_{t-1} - s_{t-1}) + x_t, with s detached in that recursion, and

@@ -7,8 +7,9 @@ only: the activation in front of a convolution and the normalisation behind it.
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
+import torch
 from spikingjelly.activation_based import layer, neuron, surrogate
 from torch import nn
 
@@ -25,6 +26,27 @@ class Operators(Protocol):
     def norm(self, channels: int, *, gain: float = 1.0) -> nn.Module:
         """A module [T,N,C,H,W] -> [T,N,C,H,W] placed behind a convolution."""
         ...
+
+
+class FullPotential:
+    """For neurons of spikingjelly: the membrane potential is float32 where half precision comes in.
+
+    Left to themselves they keep it in the precision of the input, in which small currents are lost,
+    and for which there is no fused kernel. Spikes come out as before.
+    """
+
+    def materialize_states(
+        self, inputs: tuple[Any, ...], states: tuple[Any, ...], step_mode: str
+    ) -> tuple[Any, ...]:
+        """The states that a forward pass starts from, in spikingjelly's form."""
+        potential, *others = super().materialize_states(inputs, states, step_mode)  # type: ignore[misc]
+        if potential.dtype in (torch.bfloat16, torch.float16):
+            potential = potential.float()
+        return (potential, *others)
+
+
+class LIFNode(FullPotential, neuron.LIFNode):
+    """spikingjelly's LIF neuron with a potential in full precision."""
 
 
 class SpikingOperators:
@@ -49,7 +71,7 @@ class SpikingOperators:
         self.normalisation = norm
 
     def activation(self) -> nn.Module:
-        return neuron.LIFNode(
+        return LIFNode(
             tau=2.0,
             decay_input=False,
             v_threshold=self.v_threshold,

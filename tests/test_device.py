@@ -1,9 +1,14 @@
-"""How many threads torch is given: what clusters put into the environment is understood."""
+"""Threads, determinism and precision: what torch is told before anything is computed."""
+
+import os
+from typing import get_args
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from derainbench.foundation.device import MAX_THREADS, prepare, wanted_threads
+from derainbench.catalog.recipes import Determinism
+from derainbench.foundation.device import DETERMINISM, MAX_THREADS, prepare, wanted_threads
 
 
 @pytest.mark.parametrize(
@@ -29,3 +34,48 @@ def test_torch_gets_as_many(text, threads, monkeypatch):
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.fixture
+def as_before():
+    """Puts back what ``prepare`` decides for the whole process."""
+    yield
+    prepare("cpu")
+
+
+@pytest.mark.usefixtures("as_before")
+@pytest.mark.parametrize(
+    ("name", "mode", "tries"), [("repeatable", 1, False), ("strict", 2, False), ("fast", 0, True)]
+)
+def test_determinism_has_a_name(name, mode, tries):
+    prepare("cpu", determinism=name)
+    assert torch.get_deterministic_debug_mode() == mode
+    assert torch.backends.cudnn.benchmark is tries
+    prepare("cpu")
+    assert torch.get_deterministic_debug_mode() == 1 and not torch.backends.cudnn.benchmark
+
+
+def test_recipes_know_the_same_names():
+    assert set(get_args(Determinism)) == set(DETERMINISM)
+
+
+@pytest.mark.usefixtures("as_before")
+def test_float32_is_float32_unless_tf32_is_asked_for():
+    torch.backends.cudnn.allow_tf32 = True  # as torch starts
+    for tf32 in (False, True, False):
+        prepare("cpu", tf32=tf32)
+        assert torch.backends.cudnn.allow_tf32 is tf32
+        assert torch.backends.cuda.matmul.allow_tf32 is tf32
+
+
+@pytest.mark.usefixtures("as_before")
+@pytest.mark.parametrize(
+    ("device", "name", "expected"),
+    [("cuda", "repeatable", ":4096:8"), ("cuda", "fast", None), ("cpu", "repeatable", None)],
+)
+def test_only_a_gpu_that_repeats_itself_needs_workspaces(device, name, expected, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is removed again afterwards
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    with FakeTensorMode():  # where there is a GPU
+        assert prepare(device, determinism=name).type == device
+    assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == expected

@@ -10,12 +10,14 @@ from safetensors.torch import load_file
 from spikingjelly.activation_based import layer
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
+from baselines.vlif_neuron import VLIFNode
 from derainbench.catalog.model_cards import model_card
 from derainbench.energy.networks import parameter_count
 from derainbench.energy.spikes.firing_rates import firing_rates
 from derainbench.evaluation.inference import restore_tiled, tile_starts
 from derainbench.models.weights import load_weights
 from esdnet import ESDNet
+from esdnet.operators import SpikingOperators
 
 TILING = model_card("esdnet").network.tiling
 OPEN = GOLDEN / "esdnet" / "open"
@@ -233,3 +235,17 @@ def test_tdbn_is_ordinary_batch_norm_with_another_first_weight():
     assert not torch.allclose(td(x), bn(x), atol=1e-4)
     bn.load_state_dict(td.state_dict())
     assert torch.equal(td.eval()(x), bn.eval()(x))
+
+
+@pytest.mark.parametrize("build", [SpikingOperators().activation, VLIFNode])
+def test_potentials_stay_float32_where_half_precision_comes_in(build):
+    """Spikes are those of the same currents in float32; their precision is that of the input."""
+    torch.manual_seed(0)
+    current = (torch.randn(4, 2, 8, 8, 8) * 0.4).bfloat16()
+    half, full = build(), build()
+    spikes = half(current)
+    assert half.v.dtype == torch.float32
+    assert torch.equal(spikes.float(), full(current.float()))
+    double = build()
+    double(current.double())
+    assert double.v.dtype == torch.float64

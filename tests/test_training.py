@@ -11,10 +11,12 @@ from safetensors.torch import load_file
 from spikingjelly.activation_based.neuron import BaseNode, LIFNode
 
 from derainbench.catalog.recipes import load_recipe
+from derainbench.data import decoded
+from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import build
 from derainbench.models.weights import load_model
-from derainbench.training import checkpoints, divergence, loop, losses
+from derainbench.training import checkpoint_files, checkpoints, divergence, loop, losses
 from derainbench.training.rates import measured_rates, news_of_dead_layers
 from derainbench.training.schedule import rate_at
 
@@ -385,3 +387,60 @@ def test_layers_that_are_dead_are_said_once():
     assert news_of_dead_layers(history[:2]) == first
     assert news_of_dead_layers(history[:3]) == []
     assert news_of_dead_layers(history) == ["epoch 3: never fires: b", "epoch 3: fires again: c"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"tf32": True}, {"amp": "bf16"}, {"channels_last": True}, {"determinism": "strict"}],
+    ids=str,
+)
+def test_how_arithmetic_is_done_is_part_of_what_a_run_is(run, monkeypatch, fields):
+    """A stopped run goes on only where an earlier one was computed alike."""
+
+    def key_of(**fields) -> str:
+        with pytest.raises(KeyboardInterrupt):
+            run(**fields)
+        return keys.pop()
+
+    def stop(key, folder):
+        keys.append(key)
+        raise KeyboardInterrupt
+
+    keys = []
+    monkeypatch.setattr(checkpoint_files, "checkpoint_path", stop)
+    try:
+        assert (key_of(**fields) == key_of()) is (not fields)
+    finally:
+        prepare("cpu")
+
+
+def test_weights_with_channels_last_differ_by_rounding_and_are_written_as_always(run):
+    usual, last = (run(f"{flag}", model="esdnet", channels_last=flag) for flag in (False, True))
+    first, second = (load_file(out / "model.safetensors") for out in (usual, last))
+    assert all(tensor.is_contiguous() for tensor in second.values())
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, rtol=1e-3, atol=1e-4)
+    assert history(last)["loss"].tolist() == pytest.approx(history(usual)["loss"], rel=1e-4)
+
+
+def test_a_compiled_run_trains_what_a_usual_one_does(run, monkeypatch):
+    calls = []
+
+    def compiler(model):
+        return lambda images: calls.append(len(images)) or model(images)
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    usual, compiled = (run(f"{flag}", compile=flag) for flag in (False, True))
+    assert calls == 6 * [2]  # steps of training; validation is not compiled
+    assert same_state(*(load_file(out / "model.safetensors") for out in (usual, compiled)))
+
+
+def test_decoded_images_change_no_bit(run, tmp_path, monkeypatch):
+    usual = run("usual")
+    monkeypatch.setenv("DERAINBENCH_DECODED", str(tmp_path / "decoded"))
+    monkeypatch.setattr(decoded, "SMALL", 0)
+    for out in ("first", "second"):
+        run(out)
+        assert same_state(*(load_file(tmp_path / o / "model.safetensors") for o in ("usual", out)))
+        assert history(tmp_path / out)["loss"].tolist() == history(usual)["loss"].tolist()
+    assert len(list((tmp_path / "decoded").rglob("*.npy"))) == 12  # of 4 pairs and 2 to select on

@@ -20,6 +20,8 @@ CATALOG_FILES = ("recipes/*.yaml", "papers/*/recipes/*.yaml")
 # What data/crops.py and training/losses.py offer; both are held to these names by a test.
 Augmentation = Literal["hflip", "vflip", "rot90"]
 AUGMENTATIONS: tuple[Augmentation, ...] = get_args(Augmentation)
+# What foundation/device.py knows, held to these names by a test.
+Determinism = Literal["repeatable", "strict", "fast"]
 LOSSES = ("ssim", "charbonnier", "edge", "l1", "mse", "psnr")
 LENGTHS = ("epochs", "steps", "progressive")  # ways to say how long a run is: one of them
 
@@ -60,7 +62,12 @@ class Recipe(Strict):
         momentum: of SGD.
         weight_decay: of all three: AdamW's own, or added to the gradient.
         clip_norm: longest gradient over all weights; longer ones are scaled down to it.
-        amp: "bf16" runs the model, not the loss, in mixed precision.
+        amp: "bf16" runs the model, not the loss, in mixed precision; membrane potentials stay
+            float32.
+        tf32: let products and convolutions of float32 round their factors to 10 bits, on GPUs that can.
+        channels_last: keep weights and images of convolutions with the channels of a pixel together.
+        compile: train through ``torch.compile``; validation is not.
+        determinism: see :data:`derainbench.foundation.device.DETERMINISM`.
         loss: weights of the losses of :mod:`derainbench.training.losses` that are summed;
             a name alone stands for weight 1.
         stage_weight: weight of the loss of every intermediate output of the model (``stages``)
@@ -94,6 +101,10 @@ class Recipe(Strict):
     weight_decay: float = Field(ge=0)
     clip_norm: float | None = Field(None, gt=0)
     amp: Literal["none", "bf16"] = "none"
+    tf32: bool = False
+    channels_last: bool = False
+    compile: bool = False
+    determinism: Determinism = "repeatable"
     loss: dict[str, float] = Field(min_length=1)
     stage_weight: float = Field(0.0, ge=0)
     zero_first_epoch: bool

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from derainbench.data.images import image_size, read_rgb
+from derainbench.data.decoded import Kept
+from derainbench.data.images import image_size
 from derainbench.data.pairs import Pair
 from derainbench.foundation.errors import BenchError
-
-CACHE_BYTES = 2 * 1024**3  # decoded images are kept in memory up to this many bytes per split
 
 # What may be done to a square image [S,S,3]; all three together give its 8 symmetries equally often.
 AUGMENTATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -23,20 +24,30 @@ AUGMENTATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+class CropKey(NamedTuple):
+    """Which crop: its number in an epoch, and the side S where it is not that of all crops."""
+
+    number: int
+    epoch: int = 0
+    size: int | None = None
+
+
 class Crops(Dataset):
     """Square crops of pairs: one item is (rainy, clean), float32 [3,S,S] in [0,1].
 
     With ``seed`` the crops are random: item i of an epoch depends on (seed, epoch, i) alone, so
     neither worker processes nor a resumed run change what is seen. Without, they are central.
-    ``epoch`` and ``size`` may be set between epochs, the size to no more than at first.
+    A key (:class:`CropKey`) says all of it, a number alone means epoch 0.
 
     Args:
         pairs: the images.
-        size: side S, pixels.
+        size: side S, pixels; keys may ask for less.
         seed: source of randomness, or None for central crops.
         per_image: crops of each image in one epoch.
         augment: names of :data:`AUGMENTATIONS`, each done to half of the random crops.
         pad: reflect images at their right and lower borders where they are smaller than the crop.
+        read: gives an image as uint8 [H,W,3]; default: decoded once and kept in memory. See
+            :func:`derainbench.data.decoded.image_reader`.
 
     Raises:
         BenchError: if an image is smaller than the crop, unless ``pad``.
@@ -50,53 +61,43 @@ class Crops(Dataset):
         per_image: int = 1,
         augment: Sequence[str] = (),
         pad: bool = False,
+        read: Callable[[Path], np.ndarray] | None = None,
     ) -> None:
         self.pairs = list(pairs)
         self.size = size
         self.seed = seed
         self.per_image = per_image
         self.augment = [AUGMENTATIONS[name] for name in augment]
-        self.epoch = 0
-        total = 0
+        self._read = read or Kept().read
         for pair in self.pairs:
             height, width = image_size(pair.input)
-            total += 2 * 3 * height * width
             if min(height, width) < size and not pad:
                 raise BenchError(
                     f"{pair.input}: {height}x{width} is smaller than the {size}x{size} crop; "
                     "use larger images or a smaller crop"
                 )
-        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] | None = (
-            {} if total <= CACHE_BYTES else None
-        )
 
     def __len__(self) -> int:
         return len(self.pairs) * self.per_image
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        pair = [_padded(image, self.size) for image in self._images(index % len(self.pairs))]
+    def __getitem__(self, key: CropKey | int) -> tuple[torch.Tensor, torch.Tensor]:
+        number, epoch, size = CropKey(key) if isinstance(key, int) else key
+        size = size or self.size
+        files = self.pairs[number % len(self.pairs)]
+        pair = [_padded(self._read(file), size) for file in (files.input, files.clean)]
         height, width = pair[0].shape[:2]
         chosen = []
         if self.seed is None:
-            top, left = (height - self.size) // 2, (width - self.size) // 2
+            top, left = (height - size) // 2, (width - size) // 2
         else:
-            rng = np.random.default_rng([self.seed, self.epoch, index])
-            top = int(rng.integers(height - self.size + 1))
-            left = int(rng.integers(width - self.size + 1))
+            rng = np.random.default_rng([self.seed, epoch, number])
+            top = int(rng.integers(height - size + 1))
+            left = int(rng.integers(width - size + 1))
             chosen = [change for change in self.augment if rng.random() < 0.5]
-        rainy, clean = (image[top : top + self.size, left : left + self.size] for image in pair)
+        rainy, clean = (image[top : top + size, left : left + size] for image in pair)
         for change in chosen:
             rainy, clean = change(rainy), change(clean)
         return to_tensor(rainy), to_tensor(clean)
-
-    def _images(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if self._cache is not None and index in self._cache:
-            return self._cache[index]
-        pair = self.pairs[index]
-        images = read_rgb(pair.input), read_rgb(pair.clean)
-        if self._cache is not None:
-            self._cache[index] = images
-        return images
 
 
 def _padded(image: np.ndarray, size: int) -> np.ndarray:

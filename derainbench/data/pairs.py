@@ -15,7 +15,7 @@ from pathlib import Path
 from derainbench.data.images import image_files, image_header
 from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import digest_of, sha256
+from derainbench.foundation.files import combined_digest, sha256
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,15 @@ class Split:
         return self.pairs[0].target is not None
 
     @cached_property
+    def file_digests(self) -> dict[Path, str]:
+        """SHA-256 of every file."""
+        files = {f for pair in self.pairs for f in (pair.input, pair.target) if f}
+        return {file: sha256(file) for file in files}
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over all files, for provenance."""
-        files = {f for pair in self.pairs for f in (pair.input, pair.target) if f}
-        return digest_of(files, self.folder)
+        return combined_digest(self.file_digests, self.folder)
 
 
 def dataset_digests(split: Split, record: Path | None) -> dict[str, str]:

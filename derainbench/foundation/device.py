@@ -1,4 +1,4 @@
-"""Choosing the device, threads, and repeatable arithmetic."""
+"""Choosing the device, threads, and how exact and repeatable arithmetic is."""
 
 from __future__ import annotations
 
@@ -10,16 +10,29 @@ import torch
 from derainbench.foundation.errors import BenchError
 
 MAX_THREADS = 1024  # torch starts as many as it is told, and no machine runs more
+# How repeatable arithmetic is, and torch's name for it: "repeatable" takes kernels that give the same
+# bits in every run wherever torch has one, and warns where it has none; "strict" refuses there; "fast"
+# takes what is quickest, after trying cuDNN's kernels for every new shape.
+DETERMINISM = {"repeatable": "warn", "strict": "error", "fast": "default"}
 
 
-def prepare(device: str = "auto", seed: int | None = None) -> torch.device:
-    """Chooses a device and makes torch repeatable on it.
+def prepare(
+    device: str = "auto",
+    seed: int | None = None,
+    *,
+    determinism: str = "repeatable",
+    tf32: bool = False,
+) -> torch.device:
+    """Chooses a device and how torch computes on it.
 
     Threads follow ``OMP_NUM_THREADS``, which Snakemake sets from a rule's ``threads:``.
 
     Args:
         device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
         seed: seeds torch when given.
+        determinism: one of :data:`DETERMINISM`.
+        tf32: let a GPU compute products and convolutions of float32 in TF32. Left to itself torch does so
+            for convolutions.
 
     Raises:
         BenchError: if the device does not exist here.
@@ -39,13 +52,18 @@ def prepare(device: str = "auto", seed: int | None = None) -> torch.device:
         torch.set_num_threads(threads)
     if seed is not None:
         torch.manual_seed(seed)
-    # Kernels without a deterministic version (bilinear upsampling's backward on CUDA) only warn.
     # use_deterministic_algorithms does the same, but imports the compiler, which takes seconds.
-    torch.set_deterministic_debug_mode("warn")
+    torch.set_deterministic_debug_mode(DETERMINISM[determinism])
     # That mode also fills fresh memory with NaN, to expose reads of it: time without a benefit here.
     # A property of a module that is replaced by a class: torch's own types do not know it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.benchmark = determinism == "fast"
+    if chosen.type == "cuda" and determinism != "fast":
+        # cuBLAS repeats itself with workspaces of its own only; it reads this when it starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # Not through fp32_precision, torch's newer name: after it, readers of this one fail (2.14.1).
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
     # One kernel for whole layers of attention, in eval mode only: its products cannot be counted,
     # and what is counted must be what is computed.
     torch.backends.mha.set_fastpath_enabled(False)

@@ -11,7 +11,7 @@ import platform
 import re
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -146,9 +146,14 @@ def sha256(path: Path) -> str:
 
 def digest_of(files: Iterable[Path], root: Path) -> str:
     """One SHA-256 over the relative names and contents of several files, order-independent."""
+    return combined_digest({path: sha256(path) for path in files}, root)
+
+
+def combined_digest(digests: Mapping[Path, str], root: Path) -> str:
+    """What :func:`digest_of` gives, from digests of the files that are known already."""
     total = hashlib.sha256()
-    for path in sorted(files):
-        total.update(f"{path.relative_to(root).as_posix()} {sha256(path)}\n".encode())
+    for path in sorted(digests):
+        total.update(f"{path.relative_to(root).as_posix()} {digests[path]}\n".encode())
     return total.hexdigest()
 
 

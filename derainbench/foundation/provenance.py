@@ -18,6 +18,7 @@ from typing import Any
 
 from derainbench import __version__
 from derainbench.foundation import reads
+from derainbench.foundation.accelerator import accelerator
 from derainbench.foundation.files import (
     RECORD_SUFFIX,
     STAGE_PREFIX,
@@ -71,6 +72,7 @@ def record(
             "cores": os.cpu_count(),
         },
         "device": device,
+        "accelerator": accelerator(device),
         "threads": _threads(),
         "seed": seed,
         "settings": dict(settings or {}),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import torch
@@ -19,6 +18,7 @@ from torch.utils.data import DataLoader
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.recipes import Recipe
 from derainbench.data.crops import Crops
+from derainbench.data.decoded import image_reader
 from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
@@ -31,10 +31,18 @@ from derainbench.models.construction import build, size_multiple_of
 from derainbench.models.weights import weight_metadata
 from derainbench.training import checkpoint_files, checkpoints
 from derainbench.training.divergence import first_not_finite, is_finite
-from derainbench.training.losses import total_loss
 from derainbench.training.optimisers import build_optimiser
 from derainbench.training.rates import measured_rates, news_of_dead_layers
 from derainbench.training.schedule import Epoch, plan_epochs, rate_in_step
+from derainbench.training.steps import (
+    EpochBatches,
+    crop_loader,
+    keep_channels_last,
+    moved,
+    on_gpu,
+    run_epoch,
+    training_forward,
+)
 from derainbench.training.training_data import TrainingData, read_training_data
 
 WEIGHTS, HISTORY, FACTS = "model.safetensors", "history.csv", "training.json"
@@ -69,8 +77,10 @@ def train(
             training stops being finite, naming step and layer. The last good checkpoint stays.
     """
     check_output_folder(Path(out), (WEIGHTS, HISTORY, FACTS))
-    chosen_device = prepare(device, seed)
+    chosen_device = prepare(device, seed, determinism=recipe.determinism, tf32=recipe.tf32)
     model = build(model_name, **model_kwargs).to(chosen_device)
+    if recipe.channels_last:
+        keep_channels_last(model)
     check_suits(model, model_name, recipe)
     training_data = read_training_data(Path(data), recipe, dataset, monitor)
     optimiser = build_optimiser(recipe, model.parameters())
@@ -90,6 +100,7 @@ def train(
     }
     checkpoint = checkpoint_files.checkpoint_path(provenance.key_of(identity), checkpoint_folder)
     progress = checkpoints.restore(checkpoint, model, optimiser)
+    read = image_reader(training_data.file_digests)
     crops = Crops(
         training_data.train,
         max(recipe.crop_sides),
@@ -97,20 +108,27 @@ def train(
         recipe.crops_per_image,
         recipe.augment,
         recipe.pad,
+        read,
     )
-    select_crops = Crops(training_data.select, recipe.val_crop)
-    monitor_crops = Crops(training_data.monitor, recipe.val_crop)
+    select_crops = Crops(training_data.select, recipe.val_crop, read=read)
+    monitor_crops = Crops(training_data.monitor, recipe.val_crop, read=read)
+    batches = EpochBatches(len(crops), seed)
+    loader = crop_loader(crops, batches, workers, chosen_device)
+    forward = training_forward(model, recipe)
     epochs = plan_epochs(recipe, len(training_data.train))
 
     def explain(epoch: Epoch) -> BenchError:
         """Why an epoch did not end well, from its repetition."""
         torch.manual_seed(seed)
         again = build(model_name, **model_kwargs).to(chosen_device)
+        if recipe.channels_last:
+            keep_channels_last(again)
         steps = build_optimiser(recipe, again.parameters())
         kept = checkpoints.restore(checkpoint, again, steps).epochs_done
+        seen = training_forward(again, recipe.model_copy(update={"compile": False}))
 
         def repeat() -> None:
-            _run_epoch(again, steps, crops, recipe, seed, epoch, workers, chosen_device)
+            run_epoch(again, seen, steps, loader, recipe, seed, epoch, chosen_device)
             selection_psnr(again, select_crops, epoch.batch_size, chosen_device)
 
         where = first_not_finite(again, steps, repeat)
@@ -123,7 +141,8 @@ def train(
     ):
         for epoch in epochs[progress.epochs_done :]:
             started = time.perf_counter()
-            loss = _run_epoch(model, optimiser, crops, recipe, seed, epoch, workers, chosen_device)
+            batches.epoch = epoch
+            loss = run_epoch(model, forward, optimiser, loader, recipe, seed, epoch, chosen_device)
             if not math.isfinite(loss) or not is_finite(model):
                 raise explain(epoch)
             psnr, rates = None, {}
@@ -193,49 +212,6 @@ def check_suits(model: nn.Module, model_name: str, recipe: Recipe) -> None:
         )
 
 
-def _run_epoch(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    crops: Crops,
-    recipe: Recipe,
-    seed: int,
-    epoch: Epoch,
-    workers: int,
-    device: torch.device,
-) -> float:
-    """The steps of one epoch; returns the mean loss."""
-    crops.epoch, crops.size = epoch.number, epoch.crop
-    epoch_seed = seed * 1_000_003 + epoch.number
-    order = torch.Generator().manual_seed(epoch_seed)
-    torch.manual_seed(epoch_seed)  # stochastic depth draws alike in a run that was resumed
-    loader = DataLoader(crops, epoch.batch_size, shuffle=True, generator=order, num_workers=workers)
-    model.train()
-    total, seen = 0.0, 0
-    for step, (rainy, clean) in enumerate(itertools.islice(loader, epoch.steps)):
-        for group in optimiser.param_groups:
-            group["lr"] = rate_in_step(recipe, epoch, step)
-        optimiser.zero_grad(set_to_none=True)
-        outputs = _outputs(model, rainy.to(device), recipe)
-        loss = total_loss(outputs, clean.to(device), recipe.loss, recipe.stage_weight)
-        loss.backward()
-        if recipe.clip_norm:
-            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        optimiser.step()
-        total += loss.item() * len(rainy)
-        seen += len(rainy)
-    return total / seen
-
-
-def _outputs(model: nn.Module, rainy: torch.Tensor, recipe: Recipe) -> list[torch.Tensor]:
-    """What the recipe's loss is applied to, float32 [N,3,H,W] each, the restored image last."""
-    with torch.autocast(rainy.device.type, torch.bfloat16, enabled=recipe.amp == "bf16"):
-        try:
-            outputs = cast(Any, model).stages(rainy) if recipe.stage_weight else [model(rainy)]
-        except ValueError as error:  # a side that is a multiple but still unsuitable
-            raise BenchError(f"recipe: crop {rainy.shape[-1]}: {error}") from error
-    return [image.float() for image in outputs]
-
-
 @torch.no_grad()
 def selection_psnr(model: nn.Module, crops: Crops, batch_size: int, device: torch.device) -> float:
     """Mean RGB PSNR (dB, peak 1, output clamped) over central crops.
@@ -244,9 +220,9 @@ def selection_psnr(model: nn.Module, crops: Crops, batch_size: int, device: torc
     """
     model.eval()
     values = []
-    for rainy, clean in DataLoader(crops, batch_size):
-        restored = model(rainy.to(device)).clamp(0, 1)
-        mse = (restored - clean.to(device)).double().square().mean(dim=(1, 2, 3))
+    for rainy, clean in DataLoader(crops, batch_size, pin_memory=on_gpu(device)):
+        restored = model(moved(rainy, device)).clamp(0, 1)
+        mse = (restored - moved(clean, device)).double().square().mean(dim=(1, 2, 3))
         values.append(-10 * torch.log10(mse))
     psnr = torch.cat(values)
     others = psnr[~psnr.isposinf()]

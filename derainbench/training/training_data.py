@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from derainbench.catalog.recipes import Recipe
@@ -17,7 +17,8 @@ class TrainingData:
 
     Attributes:
         source: what ``select`` is: a split's name, or "held out of train".
-        digests: of all files.
+        digests: of all files of a split together.
+        file_digests: of every file.
     """
 
     train: list[Pair]
@@ -25,6 +26,7 @@ class TrainingData:
     source: str
     digests: dict[str, str]
     monitor: tuple[Pair, ...] = ()
+    file_digests: dict[Path, str] = field(default_factory=dict)
 
 
 def read_training_data(
@@ -48,14 +50,19 @@ def read_training_data(
         )
     train = read_split(folder / "train")
     digests = dataset_digests(train, dataset)
+    file_digests = dict(train.file_digests)
     monitored: tuple[Pair, ...] = ()
     if monitor:
         split = read_split(folder / monitor)
         monitored = split.pairs
+        file_digests |= split.file_digests
         digests["monitored data"] = dataset_digests(split, dataset)["data"]
     if recipe.select_on == "val" and not (folder / "val").is_dir():
         kept, held_out = hold_out(train.pairs, recipe.val_fraction)
-        return TrainingData(kept, held_out, "held out of train", digests, monitored)
-    select = read_split(folder / recipe.select_on)
-    digests["selection data"] = dataset_digests(select, dataset)["data"]
-    return TrainingData(list(train.pairs), list(select.pairs), recipe.select_on, digests, monitored)
+        source, select = "held out of train", held_out
+    else:
+        split = read_split(folder / recipe.select_on)
+        digests["selection data"] = dataset_digests(split, dataset)["data"]
+        file_digests |= split.file_digests
+        kept, select, source = list(train.pairs), list(split.pairs), recipe.select_on
+    return TrainingData(kept, select, source, digests, monitored, file_digests)

@@ -1,0 +1,167 @@
+"""The optimiser's steps of an epoch, and how crops get to the device that computes them.
+
+Nothing in a step asks the device for a number, which would wait for all that it still has to do:
+losses stay there and are read once, when the epoch is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Sampler
+
+from derainbench.catalog.recipes import Recipe
+from derainbench.data.crops import CropKey, Crops
+from derainbench.foundation.errors import BenchError
+from derainbench.training.losses import total_loss
+from derainbench.training.schedule import Epoch, rate_in_step
+
+# [N,3,H,W] -> the restored image, or all of a network's outputs.
+Forward = Callable[[torch.Tensor], Any]
+
+
+def seed_of(seed: int, epoch: Epoch) -> int:
+    """What the order of an epoch and all that is random inside the network follow from."""
+    return seed * 1_000_003 + epoch.number
+
+
+class EpochBatches(Sampler[list[CropKey]]):
+    """The crops of every step of an epoch, whatever process cuts them.
+
+    Args:
+        crops: how many crops an epoch can have.
+        seed: the run's.
+
+    Attributes:
+        epoch: set before every pass.
+    """
+
+    epoch: Epoch
+
+    def __init__(self, crops: int, seed: int) -> None:
+        self.crops = crops
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[list[CropKey]]:
+        epoch = self.epoch
+        generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
+        # torch's shuffling loader draws a seed for its workers first: the order is the one that
+        # runs through it had.
+        torch.empty((), dtype=torch.int64).random_(generator=generator)
+        order = torch.randperm(self.crops, generator=generator).tolist()
+        for start in range(0, epoch.steps * epoch.batch_size, epoch.batch_size):
+            yield [
+                CropKey(index, epoch.number, epoch.crop)
+                for index in order[start : start + epoch.batch_size]
+            ]
+
+
+def crop_loader(
+    crops: Crops, batches: EpochBatches, workers: int, device: torch.device
+) -> DataLoader:
+    """Batches of crops for all epochs of a run, cut by processes that stay alive between them."""
+    return DataLoader(
+        crops,
+        batch_sampler=batches,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=on_gpu(device),
+        generator=torch.Generator(),  # else it draws from the one that networks draw from
+    )
+
+
+def on_gpu(device: torch.device) -> bool:
+    """Whether copies from pinned memory can go on beside computation."""
+    return device.type == "cuda"
+
+
+def moved(images: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Images on the device; copies to a GPU are not waited for."""
+    return images.to(device, non_blocking=on_gpu(device))
+
+
+def keep_channels_last(model: nn.Module) -> None:
+    """Lays the weights of convolutions out with the channels of a pixel together.
+
+    Not ``model.to(memory_format=..)``, which refuses networks that hold weights of five axes.
+    """
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.to(memory_format=torch.channels_last)
+
+
+def training_forward(model: nn.Module, recipe: Recipe) -> Forward:
+    """What a step calls: the network, or its ``stages``, compiled if the recipe says so."""
+    forward: Forward = model.stages if recipe.stage_weight else model  # type: ignore[assignment]
+    return compiled(forward) if recipe.compile else forward
+
+
+def compiled(forward: Forward) -> Forward:
+    """A function through ``torch.compile``, whose failures are one line."""
+    quick = torch.compile(forward)
+
+    def call(images: torch.Tensor) -> Any:
+        from torch._dynamo.exc import TorchDynamoException
+
+        try:
+            return quick(images)
+        except TorchDynamoException as error:
+            line = str(error).strip().partition("\n")[0]
+            raise BenchError(
+                f"recipe: compile: torch cannot compile the network: {line}"
+            ) from error
+
+    return call
+
+
+def run_epoch(
+    model: nn.Module,
+    forward: Forward,
+    optimiser: torch.optim.Optimizer,
+    loader: DataLoader,
+    recipe: Recipe,
+    seed: int,
+    epoch: Epoch,
+    device: torch.device,
+) -> float:
+    """The steps of one epoch; returns the mean loss over its crops, not finite if one of them is not."""
+    torch.manual_seed(
+        seed_of(seed, epoch)
+    )  # stochastic depth draws alike in a run that was resumed
+    model.train()
+    losses, sizes = [], []
+    for step, (rainy, clean) in enumerate(loader):
+        for group in optimiser.param_groups:
+            group["lr"] = rate_in_step(recipe, epoch, step)
+        optimiser.zero_grad(set_to_none=True)
+        outputs = _outputs(forward, moved(rainy, device), recipe)
+        loss = total_loss(outputs, moved(clean, device), recipe.loss, recipe.stage_weight)
+        loss.backward()
+        if recipe.clip_norm:
+            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+        optimiser.step()
+        losses.append(loss.detach())
+        sizes.append(len(rainy))
+    return _mean(losses, sizes)
+
+
+def _mean(losses: list[torch.Tensor], sizes: list[int]) -> float:
+    total = 0.0
+    for loss, size in zip(torch.stack(losses).tolist(), sizes, strict=True):
+        total += loss * size  # not sum(), which rounds otherwise since Python 3.12
+    return total / sum(sizes)
+
+
+def _outputs(forward: Forward, rainy: torch.Tensor, recipe: Recipe) -> list[torch.Tensor]:
+    """What the recipe's loss is applied to, float32 [N,3,H,W] each, the restored image last."""
+    if recipe.channels_last:
+        rainy = rainy.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(rainy.device.type, torch.bfloat16, enabled=recipe.amp == "bf16"):
+        try:
+            outputs = forward(rainy) if recipe.stage_weight else [forward(rainy)]
+        except ValueError as error:  # a side that is a multiple but still unsuitable
+            raise BenchError(f"recipe: crop {rainy.shape[-1]}: {error}") from error
+    return [image.float() for image in outputs]
