@@ -120,13 +120,13 @@ def train(tmp_path):
 @pytest.fixture
 def outputs_seen(monkeypatch) -> list[int]:
     """Of every step, how many outputs of the model the loss was applied to."""
-    seen, total_loss = [], loop.total_loss
+    seen, total_loss = [], steps.total_loss
 
     def recording(outputs, *others):
         seen.append(len(outputs))
         return total_loss(outputs, *others)
 
-    monkeypatch.setattr(loop, "total_loss", recording)
+    monkeypatch.setattr(steps, "total_loss", recording)
     return seen
 
 

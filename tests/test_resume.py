@@ -220,7 +220,7 @@ def test_no_damage_of_a_checkpoint_goes_unnoticed(tmp_path):
 
 
 def test_only_one_process_trains_from_a_checkpoint(train, tmp_path, monkeypatch):
-    run_epoch, said = loop._run_epoch, []
+    run_epoch, said = loop.run_epoch, []
 
     def second(*arguments):
         if not said:
@@ -230,7 +230,7 @@ def test_only_one_process_trains_from_a_checkpoint(train, tmp_path, monkeypatch)
             said[0] = one_line(refused.value)
         return run_epoch(*arguments)
 
-    monkeypatch.setattr(loop, "_run_epoch", second)
+    monkeypatch.setattr(loop, "run_epoch", second)
     train("first")
     assert re.search(rf"\.pt: this training: process {os.getpid()} on .+ since .+, in /", said[0])
     assert not (tmp_path / "second").exists()
@@ -254,7 +254,7 @@ def test_what_a_killed_workflow_had_trained_is_not_trained_again(train, tmp_path
     before = tree(out)
     shutil.rmtree(out)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_run_epoch", None)
+        patch.setattr(loop, "run_epoch", None)
         assert_same_files(before, tree(train("job")))
     folder = tmp_path / "checkpoints"
     checkpoint_files.remove_finished([tmp_path / "other"], str(folder))

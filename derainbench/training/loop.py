@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import torch
@@ -27,14 +26,16 @@ from derainbench.foundation.outputs import check_output_folder, staged_folder
 from derainbench.foundation.owner import under_workflow
 from derainbench.foundation.progress import Reporter
 from derainbench.foundation.source_graph import modules_behind, source_files
+from derainbench.foundation.stop_requests import stop_requests
 from derainbench.models.construction import build, size_multiple_of
 from derainbench.models.weights import weight_metadata
 from derainbench.training import checkpoint_files, checkpoints
 from derainbench.training.divergence import first_not_finite, is_finite
-from derainbench.training.losses import total_loss
+from derainbench.training.interruption import Interruptions
 from derainbench.training.optimisers import build_optimiser
 from derainbench.training.rates import measured_rates, news_of_dead_layers
 from derainbench.training.schedule import Epoch, plan_epochs, rate_in_step
+from derainbench.training.steps import run_epoch
 from derainbench.training.training_data import TrainingData, read_training_data
 
 WEIGHTS, HISTORY, FACTS = "model.safetensors", "history.csv", "training.json"
@@ -57,7 +58,8 @@ def train(
     """Trains and writes ``out/model.safetensors``, ``history.csv`` and a provenance record.
 
     The weights are those of the epoch with the highest RGB PSNR on the selection crops. A run
-    that was stopped goes on after its last whole epoch, with the same result as one that was not.
+    that was stopped goes on after its last epoch, or after a step of it if it was told to stop
+    (SIGTERM, SIGUSR1) or the epoch is a long one, with the same result as one that was not.
     With ``monitor`` the central crops of that split are scored in every validation as well:
     column ``monitored_psnr_rgb`` of the history. They decide nothing; the weights are the same.
 
@@ -67,6 +69,7 @@ def train(
     Raises:
         BenchError: for unusable settings or data; if another process trains the same; if the
             training stops being finite, naming step and layer. The last good checkpoint stays.
+        Stopped: if it was told to stop; a checkpoint holds all that was done.
     """
     check_output_folder(Path(out), (WEIGHTS, HISTORY, FACTS))
     chosen_device = prepare(device, seed)
@@ -107,24 +110,36 @@ def train(
         torch.manual_seed(seed)
         again = build(model_name, **model_kwargs).to(chosen_device)
         steps = build_optimiser(recipe, again.parameters())
-        kept = checkpoints.restore(checkpoint, again, steps).epochs_done
+        kept = checkpoints.restore(checkpoint, again, steps)
+        place = Interruptions(begun=kept.begun)
 
         def repeat() -> None:
-            _run_epoch(again, steps, crops, recipe, seed, epoch, workers, chosen_device)
+            run_epoch(again, steps, crops, recipe, seed, epoch, workers, chosen_device, place)
             selection_psnr(again, select_crops, epoch.batch_size, chosen_device)
 
         where = first_not_finite(again, steps, repeat)
-        rest = f"; {checkpoint} holds the {kept} epochs before it" if kept else ""
-        return BenchError(f"training diverged in epoch {epoch.number}: {where}{rest}")
+        rest = f"; {checkpoint} holds the {kept.epochs_done} epochs before it"
+        return BenchError(
+            f"training diverged in epoch {epoch.number}: {where}{rest if kept.epochs_done else ''}"
+        )
+
+    def keep_place(begun: dict[str, Any]) -> None:
+        if is_finite(model):  # or the last good checkpoint stays
+            progress.begun = begun
+            checkpoints.save(checkpoint, progress, model, optimiser)
 
     with (
+        stop_requests() as request,
         checkpoint_files.claimed(checkpoint),
         Reporter(f"train {model_name}", len(epochs), progress.epochs_done) as reporter,
     ):
+        place = Interruptions(request, keep_place, progress.begun)
         for epoch in epochs[progress.epochs_done :]:
             started = time.perf_counter()
-            loss = _run_epoch(model, optimiser, crops, recipe, seed, epoch, workers, chosen_device)
-            if not math.isfinite(loss) or not is_finite(model):
+            done = run_epoch(
+                model, optimiser, crops, recipe, seed, epoch, workers, chosen_device, place
+            )
+            if not math.isfinite(done.mean_loss) or not is_finite(model):
                 raise explain(epoch)
             psnr, rates = None, {}
             if (epoch.number + 1) % recipe.validate_every == 0 or epoch is epochs[-1]:
@@ -140,9 +155,10 @@ def train(
             row = {
                 "epoch": epoch.number,
                 "lr": rate_in_step(recipe, epoch, 0),
-                "loss": loss,
+                "loss": done.mean_loss,
                 "selection_psnr_rgb": psnr,
-                "seconds": round(time.perf_counter() - started, 3),  # monitoring is no training
+                # Monitoring is no training.
+                "seconds": round(done.seconds + time.perf_counter() - started, 3),
             }
             if monitor:
                 row["monitored_psnr_rgb"] = None
@@ -154,10 +170,12 @@ def train(
             progress.history.append(row)
             for line in news_of_dead_layers(progress.history):
                 print(line, file=sys.stderr)
-            progress.epochs_done = epoch.number + 1
+            progress.epochs_done, progress.begun = epoch.number + 1, None
             checkpoints.save(checkpoint, progress, model, optimiser)
             shown = "" if psnr is None else f", {training_data.source} PSNR {psnr:.2f} dB RGB"
-            reporter.advance(f"loss {loss:.4f}{shown}")
+            reporter.advance(f"loss {done.mean_loss:.4f}{shown}")
+            if epoch is not epochs[-1]:
+                place.stop_if_told(f"after epoch {epoch.number}")
 
     weights = _write_results(
         Path(out), progress, run_settings, training_data, seed, chosen_device, monitor
@@ -191,49 +209,6 @@ def check_suits(model: nn.Module, model_name: str, recipe: Recipe) -> None:
             f"recipe: stage_weight {recipe.stage_weight} needs intermediate outputs, which model "
             f"'{model_name}' does not give; set it to 0"
         )
-
-
-def _run_epoch(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    crops: Crops,
-    recipe: Recipe,
-    seed: int,
-    epoch: Epoch,
-    workers: int,
-    device: torch.device,
-) -> float:
-    """The steps of one epoch; returns the mean loss."""
-    crops.epoch, crops.size = epoch.number, epoch.crop
-    epoch_seed = seed * 1_000_003 + epoch.number
-    order = torch.Generator().manual_seed(epoch_seed)
-    torch.manual_seed(epoch_seed)  # stochastic depth draws alike in a run that was resumed
-    loader = DataLoader(crops, epoch.batch_size, shuffle=True, generator=order, num_workers=workers)
-    model.train()
-    total, seen = 0.0, 0
-    for step, (rainy, clean) in enumerate(itertools.islice(loader, epoch.steps)):
-        for group in optimiser.param_groups:
-            group["lr"] = rate_in_step(recipe, epoch, step)
-        optimiser.zero_grad(set_to_none=True)
-        outputs = _outputs(model, rainy.to(device), recipe)
-        loss = total_loss(outputs, clean.to(device), recipe.loss, recipe.stage_weight)
-        loss.backward()
-        if recipe.clip_norm:
-            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        optimiser.step()
-        total += loss.item() * len(rainy)
-        seen += len(rainy)
-    return total / seen
-
-
-def _outputs(model: nn.Module, rainy: torch.Tensor, recipe: Recipe) -> list[torch.Tensor]:
-    """What the recipe's loss is applied to, float32 [N,3,H,W] each, the restored image last."""
-    with torch.autocast(rainy.device.type, torch.bfloat16, enabled=recipe.amp == "bf16"):
-        try:
-            outputs = cast(Any, model).stages(rainy) if recipe.stage_weight else [model(rainy)]
-        except ValueError as error:  # a side that is a multiple but still unsuitable
-            raise BenchError(f"recipe: crop {rainy.shape[-1]}: {error}") from error
-    return [image.float() for image in outputs]
 
 
 @torch.no_grad()
