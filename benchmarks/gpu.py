@@ -36,6 +36,7 @@ from derainbench.foundation.device import prepare
 from derainbench.models.construction import build
 from derainbench.models.weights import load_weights
 from derainbench.training import loop, steps
+from derainbench.training.interruption import Interruptions
 from derainbench.training.optimisers import build_optimiser
 from derainbench.training.schedule import Epoch
 from esdnet import ESDNet
@@ -200,7 +201,15 @@ def stepper(
         batch = tuple(images.pin_memory() for images in batch)
     epoch = Epoch(0, 0, repeats, recipe.crop, recipe.batch_size)
     return lambda: steps.run_epoch(
-        model, forward, optimiser, [batch] * repeats, recipe, 0, epoch, device
+        model,
+        forward,
+        optimiser,
+        lambda *_: [batch] * repeats,
+        recipe,
+        0,
+        epoch,
+        device,
+        Interruptions(),
     )
 
 

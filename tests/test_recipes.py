@@ -16,7 +16,7 @@ from derainbench.catalog.recipes import AUGMENTATIONS, CATALOG_FILES, LOSSES, Re
 from derainbench.data import crops
 from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import build
-from derainbench.training import loop, losses
+from derainbench.training import loop, losses, steps
 
 FILES = {file.stem: file for file in matching(*CATALOG_FILES)}
 RECIPES = sorted(FILES)
@@ -120,13 +120,13 @@ def train(tmp_path):
 @pytest.fixture
 def outputs_seen(monkeypatch) -> list[int]:
     """Of every step, how many outputs of the model the loss was applied to."""
-    seen, total_loss = [], loop.total_loss
+    seen, total_loss = [], steps.total_loss
 
     def recording(outputs, *others):
         seen.append(len(outputs))
         return total_loss(outputs, *others)
 
-    monkeypatch.setattr(loop, "total_loss", recording)
+    monkeypatch.setattr(steps, "total_loss", recording)
     return seen
 
 

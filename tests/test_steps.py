@@ -1,6 +1,7 @@
 """Steps of training: which crops they see, what a GPU is asked for, and what it is never asked."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from derainbench.data.pairs import read_split
 from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import build
 from derainbench.training import steps
+from derainbench.training.interruption import Interruptions, StepsDone
 from derainbench.training.optimisers import build_optimiser
 from derainbench.training.schedule import Epoch, plan_epochs
 
@@ -107,34 +109,46 @@ def test_no_step_asks_the_device_for_a_number(monkeypatch):
     recipe = load_recipe("esdnet", {**TINY, "clip_norm": 0.1})
     epoch = plan_epochs(recipe, 4)[1]
     kept = []
-    monkeypatch.setattr(steps, "_mean", lambda losses, sizes, epoch: kept.append((losses, sizes)))
+    monkeypatch.setattr(StepsDone, "read_losses", lambda done: kept.extend(done.unread))
     with FakeTensorMode():
         network = build("esdnet", **ESDNET)
         optimiser = torch.optim.AdamW(network.parameters(), fused=True)  # as on a GPU
-        batches = [(torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)) for _ in range(2)]
-        steps.run_epoch(network, network, optimiser, batches, recipe, 1, epoch, CPU)
-        [(losses, sizes)] = kept
-        assert len(losses) == 2 and sizes == [2, 2]
+        batch = (torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16))
+        steps.run_epoch(
+            network,
+            network,
+            optimiser,
+            lambda *_: 2 * [batch],
+            recipe,
+            1,
+            epoch,
+            CPU,
+            Interruptions(),
+        )
+        assert [crops for _, crops in kept] == [2, 2]
         with pytest.raises(DataDependentOutputException):
-            losses[0].item()
+            kept[0][0].item()
 
 
-def test_the_mean_loss_is_over_crops():
-    losses, epoch = [torch.tensor(x) for x in (0.1, 0.2, 0.7)], Epoch(0, 0, 3, 16, 2)
-    total = 0.0
+@pytest.mark.parametrize("read_early", [False, True])
+def test_the_mean_loss_is_over_crops(read_early):
+    losses, done, total = [torch.tensor(x) for x in (0.1, 0.2, 0.7)], StepsDone(), 0.0
     for loss, size in zip(losses, (2, 2, 1), strict=True):
         total += loss.item() * size  # as it was summed in every step
-    assert steps._mean(losses, [2, 2, 1], epoch) == total / 5
+        done.add(loss, size)
+        if read_early:
+            done.read_losses()
+    done.read_losses()
+    assert done.mean_loss == total / 5
 
 
 @pytest.mark.parametrize("value", ["nan", "inf"])
-def test_the_first_loss_that_is_not_finite_is_named(value):
-    losses = [torch.tensor(float(x)) for x in (1, value, "nan")]
-    with pytest.raises(BenchError) as refused:
-        steps._mean(losses, [2, 2, 2], Epoch(4, 0, 3, 16, 2))
-    assert one_line(refused.value) == (
-        f"training diverged: the loss of epoch 4 is {value} in step 1 (from 0, of 3)"
-    )
+def test_a_loss_that_is_not_finite_shows_in_the_mean(value):
+    done = StepsDone()
+    for loss in (1.0, float(value), 1.0):
+        done.add(torch.tensor(loss), 2)
+    done.read_losses()
+    assert not math.isfinite(done.mean_loss)
 
 
 def test_what_is_compiled_is_what_steps_call(monkeypatch):

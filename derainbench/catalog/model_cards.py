@@ -71,7 +71,10 @@ def known_model(name: str) -> str:
     Raises:
         BenchError: for an unknown name.
     """
-    names = model_names()
+    return _known_among(model_names(), name)
+
+
+def _known_among(names: list[str], name: str) -> str:
     for known in names:
         if known.replace("-", "_").lower() == name.lower().replace("-", "_"):
             return known
@@ -84,7 +87,8 @@ def model_card(name: str) -> ModelCard:
     Raises:
         BenchError: for an unknown model, or a card that is not as described.
     """
-    return _card_in(card_files()[known_model(name)])
+    files = card_files()  # once: to look for them takes most of the time
+    return _card_in(files[_known_among(list(files), name)])
 
 
 def recipe_of(name: str) -> str:

@@ -28,6 +28,7 @@ from derainbench.cli import (
 from derainbench.cli.guard import guarded
 from derainbench.cli.options import UsageError
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.stop_requests import EXIT_STATUS, Stopped
 from derainbench.foundation.stopping import LINE
 
 app = typer.Typer(
@@ -73,7 +74,7 @@ def _home_replaced(argument: str) -> str:
 
 
 def main() -> None:
-    """Entry point: wrong input ends in one line; exit code 2 for usage, 1 for failure."""
+    """Entry point: wrong input ends in one line; exit code 2 for usage, 1 for failure, 75 if stopped."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # any file name can be shown, on any terminal
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -88,6 +89,9 @@ def main() -> None:
     except typer.Abort:  # of an interrupt, or of a question that was not answered
         print(LINE, file=sys.stderr)
         sys.exit(130)
+    except Stopped as stop:
+        print(f"derainbench: {stop}", file=sys.stderr)
+        sys.exit(EXIT_STATUS)
     except BenchError as error:
         print(f"derainbench: error: {error}", file=sys.stderr)
         sys.exit(1)

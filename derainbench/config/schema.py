@@ -271,7 +271,9 @@ class Config(Strict):
         """Every (run, variant, first paired test set) of a model that computes with spikes."""
         for name, run in self.runs.items():
             paired = [dataset for dataset in run.test if self.paired(dataset)]
-            if run.counted and model_card(run.network).spiking and paired and not run.ablation:
+            if not run.counted or run.model is None or run.ablation or not paired:
+                continue
+            if model_card(run.model).spiking:
                 for variant in run.variants():
                     yield name, variant, paired[0]
 

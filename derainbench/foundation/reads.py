@@ -37,10 +37,10 @@ _open = [_Block()]  # the first is the whole process, the last the innermost blo
 
 def note(*files: Path) -> None:
     """Notes that files were read."""
-    for file in files:
-        _open[-1].own[Path(file)] = None
-        for block in _open:
-            block.whole[Path(file)] = None
+    read = dict.fromkeys(files)
+    _open[-1].own.update(read)
+    for block in _open:
+        block.whole.update(read)
 
 
 @contextmanager

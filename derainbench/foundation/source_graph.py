@@ -33,6 +33,7 @@ NEUTRAL = {
     "derainbench.foundation.reads": "which files were read, not what is in them",
     "derainbench.foundation.seeds": "the largest seed that is taken, not what follows from one",
     "derainbench.foundation.stopping": "how a process ends, not what it computes",
+    "derainbench.foundation.stop_requests": "when a process stops, not what it computes",
     "derainbench.foundation.source_graph": "what is computed again, not what is computed",
 }
 

@@ -19,7 +19,9 @@ from derainbench.training.checkpoint_files import Damaged, before, content_of, w
 class Progress:
     """Everything that a run needs to go on as if it had not stopped.
 
-    Crops and their order depend on seed and epoch alone, so no generator state is kept.
+    Attributes:
+        begun: facts of the first steps of the epoch after these, where it was left in its middle:
+            fields of :class:`derainbench.training.interruption.StepsDone`.
     """
 
     epochs_done: int = 0
@@ -27,6 +29,7 @@ class Progress:
     best_epoch: int = -1
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    begun: dict[str, Any] | None = None
 
 
 def save(

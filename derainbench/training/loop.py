@@ -27,10 +27,12 @@ from derainbench.foundation.outputs import check_output_folder, staged_folder
 from derainbench.foundation.owner import under_workflow
 from derainbench.foundation.progress import Reporter
 from derainbench.foundation.source_graph import modules_behind, source_files
+from derainbench.foundation.stop_requests import stop_requests
 from derainbench.models.construction import build, size_multiple_of
 from derainbench.models.weights import weight_metadata
 from derainbench.training import checkpoint_files, checkpoints
 from derainbench.training.divergence import first_not_finite, is_finite
+from derainbench.training.interruption import Interruptions
 from derainbench.training.optimisers import build_optimiser
 from derainbench.training.rates import measured_rates, news_of_dead_layers
 from derainbench.training.schedule import Epoch, plan_epochs, rate_in_step
@@ -38,6 +40,7 @@ from derainbench.training.steps import (
     EpochBatches,
     crop_loader,
     keep_channels_last,
+    loaded,
     moved,
     on_gpu,
     run_epoch,
@@ -75,6 +78,7 @@ def train(
     Raises:
         BenchError: for unusable settings or data; if another process trains the same; if the
             training stops being finite, naming step and layer. The last good checkpoint stays.
+        Stopped: if it was told to stop; a checkpoint holds all that was done.
     """
     check_output_folder(Path(out), (WEIGHTS, HISTORY, FACTS))
     chosen_device = prepare(device, seed, determinism=recipe.determinism, tf32=recipe.tf32)
@@ -112,8 +116,7 @@ def train(
     )
     select_crops = Crops(training_data.select, recipe.val_crop, read=read)
     monitor_crops = Crops(training_data.monitor, recipe.val_crop, read=read)
-    batches = EpochBatches(len(crops), seed)
-    loader = crop_loader(crops, batches, workers, chosen_device)
+    batches = loaded(crop_loader(crops, EpochBatches(len(crops), seed), workers, chosen_device))
     forward = training_forward(model, recipe)
     epochs = plan_epochs(recipe, len(training_data.train))
 
@@ -124,26 +127,37 @@ def train(
         if recipe.channels_last:
             keep_channels_last(again)
         steps = build_optimiser(recipe, again.parameters())
-        kept = checkpoints.restore(checkpoint, again, steps).epochs_done
+        kept = checkpoints.restore(checkpoint, again, steps)
+        place = Interruptions(begun=kept.begun)
         seen = training_forward(again, recipe.model_copy(update={"compile": False}))
 
         def repeat() -> None:
-            run_epoch(again, seen, steps, loader, recipe, seed, epoch, chosen_device)
+            run_epoch(again, seen, steps, batches, recipe, seed, epoch, chosen_device, place)
             selection_psnr(again, select_crops, epoch.batch_size, chosen_device)
 
         where = first_not_finite(again, steps, repeat)
-        rest = f"; {checkpoint} holds the {kept} epochs before it" if kept else ""
-        return BenchError(f"training diverged in epoch {epoch.number}: {where}{rest}")
+        rest = f"; {checkpoint} holds the {kept.epochs_done} epochs before it"
+        return BenchError(
+            f"training diverged in epoch {epoch.number}: {where}{rest if kept.epochs_done else ''}"
+        )
+
+    def keep_place(begun: dict[str, Any]) -> None:
+        if is_finite(model):  # or the last good checkpoint stays
+            progress.begun = begun
+            checkpoints.save(checkpoint, progress, model, optimiser)
 
     with (
+        stop_requests() as request,
         checkpoint_files.claimed(checkpoint),
         Reporter(f"train {model_name}", len(epochs), progress.epochs_done) as reporter,
     ):
+        place = Interruptions(request, keep_place, progress.begun)
         for epoch in epochs[progress.epochs_done :]:
             started = time.perf_counter()
-            batches.epoch = epoch
-            loss = run_epoch(model, forward, optimiser, loader, recipe, seed, epoch, chosen_device)
-            if not math.isfinite(loss) or not is_finite(model):
+            done = run_epoch(
+                model, forward, optimiser, batches, recipe, seed, epoch, chosen_device, place
+            )
+            if not math.isfinite(done.mean_loss) or not is_finite(model):
                 raise explain(epoch)
             psnr, rates = None, {}
             if (epoch.number + 1) % recipe.validate_every == 0 or epoch is epochs[-1]:
@@ -159,9 +173,10 @@ def train(
             row = {
                 "epoch": epoch.number,
                 "lr": rate_in_step(recipe, epoch, 0),
-                "loss": loss,
+                "loss": done.mean_loss,
                 "selection_psnr_rgb": psnr,
-                "seconds": round(time.perf_counter() - started, 3),  # monitoring is no training
+                # Monitoring is no training.
+                "seconds": round(done.seconds + time.perf_counter() - started, 3),
             }
             if monitor:
                 row["monitored_psnr_rgb"] = None
@@ -173,10 +188,12 @@ def train(
             progress.history.append(row)
             for line in news_of_dead_layers(progress.history):
                 print(line, file=sys.stderr)
-            progress.epochs_done = epoch.number + 1
+            progress.epochs_done, progress.begun = epoch.number + 1, None
             checkpoints.save(checkpoint, progress, model, optimiser)
             shown = "" if psnr is None else f", {training_data.source} PSNR {psnr:.2f} dB RGB"
-            reporter.advance(f"loss {loss:.4f}{shown}")
+            reporter.advance(f"loss {done.mean_loss:.4f}{shown}")
+            if epoch is not epochs[-1]:
+                place.stop_if_told(f"after epoch {epoch.number}")
 
     weights = _write_results(
         Path(out), progress, run_settings, training_data, seed, chosen_device, monitor

@@ -6,8 +6,8 @@ losses stay there and are read once, when the epoch is over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -16,11 +16,15 @@ from torch.utils.data import DataLoader, Sampler
 from derainbench.catalog.recipes import Recipe
 from derainbench.data.crops import CropKey, Crops
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.stop_requests import ignore_stop_requests
+from derainbench.training.interruption import Interruptions, StepsDone
 from derainbench.training.losses import total_loss
 from derainbench.training.schedule import Epoch, rate_in_step
 
 # [N,3,H,W] -> the restored image, or all of a network's outputs.
 Forward = Callable[[torch.Tensor], Any]
+# An epoch and its first step that is to be done -> (rainy, clean), float [N,3,H,W] each, by step.
+Batches = Callable[[Epoch, int], Iterable[tuple[torch.Tensor, torch.Tensor]]]
 
 
 def seed_of(seed: int, epoch: Epoch) -> int:
@@ -37,9 +41,11 @@ class EpochBatches(Sampler[list[CropKey]]):
 
     Attributes:
         epoch: set before every pass.
+        first_step: of the pass; those before it are left out.
     """
 
     epoch: Epoch
+    first_step: int = 0
 
     def __init__(self, crops: int, seed: int) -> None:
         self.crops = crops
@@ -52,7 +58,8 @@ class EpochBatches(Sampler[list[CropKey]]):
         # runs through it had.
         torch.empty((), dtype=torch.int64).random_(generator=generator)
         order = torch.randperm(self.crops, generator=generator).tolist()
-        for start in range(0, epoch.steps * epoch.batch_size, epoch.batch_size):
+        for step in range(self.first_step, epoch.steps):
+            start = step * epoch.batch_size
             yield [
                 CropKey(index, epoch.number, epoch.crop)
                 for index in order[start : start + epoch.batch_size]
@@ -69,8 +76,20 @@ def crop_loader(
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=on_gpu(device),
+        worker_init_fn=ignore_stop_requests,
         generator=torch.Generator(),  # else it draws from the one that networks draw from
     )
+
+
+def loaded(loader: DataLoader) -> Batches:
+    """The batches of a :func:`crop_loader`, from any step of any epoch on."""
+    sampler = cast(EpochBatches, loader.batch_sampler)
+
+    def batches(epoch: Epoch, first_step: int) -> DataLoader:
+        sampler.epoch, sampler.first_step = epoch, first_step
+        return loader
+
+    return batches
 
 
 def on_gpu(device: torch.device) -> bool:
@@ -121,21 +140,21 @@ def run_epoch(
     model: nn.Module,
     forward: Forward,
     optimiser: torch.optim.Optimizer,
-    loader: DataLoader,
+    batches: Batches,
     recipe: Recipe,
     seed: int,
     epoch: Epoch,
     device: torch.device,
-) -> float:
-    """The steps of one epoch; returns the mean loss over its crops, not finite if one of them is not."""
-    torch.manual_seed(
-        seed_of(seed, epoch)
-    )  # stochastic depth draws alike in a run that was resumed
+    place: Interruptions,
+) -> StepsDone:
+    """The steps of one epoch, those apart that an interrupted run has done; what they came to."""
+    # Stochastic depth draws alike in a run that was resumed.
+    torch.manual_seed(seed_of(seed, epoch))
     model.train()
-    losses, sizes = [], []
-    for step, (rainy, clean) in enumerate(loader):
+    done = place.first_steps(device)
+    for rainy, clean in batches(epoch, done.steps):
         for group in optimiser.param_groups:
-            group["lr"] = rate_in_step(recipe, epoch, step)
+            group["lr"] = rate_in_step(recipe, epoch, done.steps)
         optimiser.zero_grad(set_to_none=True)
         outputs = _outputs(forward, moved(rainy, device), recipe)
         loss = total_loss(outputs, moved(clean, device), recipe.loss, recipe.stage_weight)
@@ -143,16 +162,10 @@ def run_epoch(
         if recipe.clip_norm:
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
         optimiser.step()
-        losses.append(loss.detach())
-        sizes.append(len(rainy))
-    return _mean(losses, sizes)
-
-
-def _mean(losses: list[torch.Tensor], sizes: list[int]) -> float:
-    total = 0.0
-    for loss, size in zip(torch.stack(losses).tolist(), sizes, strict=True):
-        total += loss * size  # not sum(), which rounds otherwise since Python 3.12
-    return total / sum(sizes)
+        done.add(loss.detach(), len(rainy))
+        place.after_step(done, device)
+    done.read_losses()
+    return done
 
 
 def _outputs(forward: Forward, rainy: torch.Tensor, recipe: Recipe) -> list[torch.Tensor]:

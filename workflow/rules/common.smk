@@ -17,6 +17,7 @@ if odd := set("{}" + os.pathsep) & set(workflow.basedir):
     )
 sys.path.insert(0, workflow.basedir)  # the harness is used in place, installed or not
 
+from derainbench.catalog.job_resources import job_resources
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.papers import read_paper
 from derainbench.config import checks, schema
@@ -52,6 +53,7 @@ try:
     CONFIG = schema.parse(config, "configuration")
     checks.check_files(CONFIG)
     PAPERS = [read_paper(name) for name in CONFIG.paper_names]
+    RESOURCES = job_resources()
 except BenchError as error:
     raise WorkflowError(str(error)) from None
 
@@ -59,7 +61,8 @@ RESULTS = CONFIG.results
 FILES = layout_of(CONFIG)  # where which result lies; wildcards stand for names
 IMAGES = ImageDigests()
 TRAINED = [n for n, r in CONFIG.runs.items() if r.train]
-# One GPU per job where there is one; the profile's limit then keeps jobs from sharing it.
+# One GPU per job where there is one; the profile's limit then keeps jobs from sharing it. The profile
+# of a cluster says itself which rules ask for one: the machine that submits may have none.
 GPU = int(CONFIG.device != "cpu" and shutil.which("nvidia-smi") is not None)
 
 
@@ -126,6 +129,16 @@ def tested_images():
     return [images_of(dataset, "test") for dataset in CONFIG.tested()]
 
 
+def needs(rule):
+    """Memory and time that a job of a rule asks a scheduler for; more on a further attempt."""
+    asked = RESOURCES[rule]
+    return {
+        "mem_mb": lambda w, attempt: asked.memory(attempt),
+        "runtime": lambda w, attempt: asked.time(CONFIG.label, attempt),
+    }
+
+
+@cache
 def training_splits(run):
     """The splits that a training reads."""
     train = CONFIG.runs[run].train

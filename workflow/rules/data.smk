@@ -18,7 +18,7 @@ rule synthesise:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        **needs("synthesise"),
     params:
         code=code("data synthesise"),
         plan=lambda w: CONFIG.datasets[w.dataset],
@@ -46,7 +46,7 @@ rule recomposite:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        **needs("recomposite"),
     params:
         code=code("data recomposite"),
         layers=lambda w: images_of(CONFIG.datasets[w.dataset].layers, "train"),
@@ -93,7 +93,7 @@ rule verify:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=1000,
+        **needs("verify"),
     params:
         code=code("data verify"),
         images=lambda w: images_of(w.dataset),
@@ -123,7 +123,7 @@ rule data_card:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        **needs("data_card"),
     params:
         code=code("data card"),
         folder=lambda w: CONFIG.dataset_folder(w.dataset),
@@ -145,7 +145,7 @@ rule leaks:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        **needs("leaks"),
     params:
         code=code("data leaks"),
         folders=" ".join(shlex.quote(CONFIG.dataset_folder(d)) for d in CONFIG.datasets),

@@ -14,7 +14,7 @@ rule structure:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        **needs("structure"),
     params:
         code=code("structure"),
     shell:
@@ -35,7 +35,7 @@ rule gradients:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        **needs("gradients"),
     params:
         code=lambda w: code("gradients", (read_paper(w.paper).network,)),
         model=lambda w: read_paper(w.paper).network,
@@ -59,7 +59,7 @@ rule crosscheck:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        **needs("crosscheck"),
     params:
         code=code("crosscheck", (*NETWORKS, *CONFIG.crosscheck)),
         models=repeated("model", [*NETWORKS, *CONFIG.crosscheck]),
@@ -86,8 +86,8 @@ rule energy:
         "../../environment.yml"
     threads: CONFIG.threads.infer
     resources:
+        **needs("energy"),
         gpu=GPU,
-        mem_mb=4000,
     params:
         threads=CONFIG.threads.infer,
         code=run_code("energy"),
@@ -123,7 +123,7 @@ rule scenarios:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        **needs("scenarios"),
     params:
         code=code("scenarios"),
     shell:
@@ -143,7 +143,7 @@ rule sensitivity:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        **needs("sensitivity"),
     params:
         code=code("sensitivity", tuple(NETWORKS)),
         papers=repeated("paper", [paper.name for paper in PAPERS]),
@@ -168,8 +168,8 @@ rule estimators:
         "../../environment.yml"
     threads: CONFIG.threads.infer
     resources:
+        **needs("estimators"),
         gpu=GPU,
-        mem_mb=4000,
     params:
         threads=CONFIG.threads.infer,
         code=run_code("estimators"),
@@ -210,8 +210,8 @@ rule spikes:
         "../../environment.yml"
     threads: CONFIG.threads.infer
     resources:
+        **needs("spikes"),
         gpu=GPU,
-        mem_mb=4000,
     params:
         threads=CONFIG.threads.infer,
         code=run_code("spikes"),
@@ -243,9 +243,9 @@ rule joules:
         "../../environment.yml"
     threads: CONFIG.threads.infer
     resources:
+        **needs("joules"),
         gpu=GPU,
         meter=1,
-        mem_mb=4000,
     params:
         threads=CONFIG.threads.infer,
         code=run_code("joules"),

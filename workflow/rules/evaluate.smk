@@ -19,8 +19,8 @@ rule evaluate:
         "../../environment.yml"
     threads: CONFIG.threads.infer
     resources:
+        **needs("evaluate"),
         gpu=GPU,
-        mem_mb=4000,
     params:
         threads=CONFIG.threads.infer,
         code=run_code("evaluate"),
@@ -53,7 +53,7 @@ rule evaluate_images:
         "../../environment.yml"
     threads: CONFIG.threads.infer
     resources:
-        mem_mb=4000,
+        **needs("evaluate_images"),
     params:
         threads=CONFIG.threads.infer,
         code=code("evaluate-images"),
@@ -83,7 +83,7 @@ rule no_reference:
         "../../environment.yml"
     threads: CONFIG.threads.infer
     resources:
-        mem_mb=4000,
+        **needs("no_reference"),
     params:
         threads=CONFIG.threads.infer,
         code=code("no-reference"),

@@ -8,7 +8,8 @@ MONITORED = [
 
 
 # Training. Checkpoints lie outside the outputs (.derainbench/), which Snakemake deletes when a job
-# fails: a job that was killed goes on where it was.
+# fails: a job that was killed goes on where it was. `exec`: a shell between Snakemake and the training
+# would end at once when a scheduler tells all processes of a job to stop, and the training with it.
 rule train:
     input:
         lambda w: acquired(CONFIG.runs[w.run].train.dataset),
@@ -26,8 +27,8 @@ rule train:
         "../../environment.yml"
     threads: CONFIG.threads.train + CONFIG.workers
     resources:
+        **needs("train"),
         gpu=GPU,
-        mem_mb=8000,
     params:
         code=lambda w: training_code(w.run),
         images=lambda w: images_of(CONFIG.runs[w.run].train.dataset, *training_splits(w.run)),
@@ -41,7 +42,7 @@ rule train:
         workers=CONFIG.workers,
         device=CONFIG.device,
     shell:
-        "OMP_NUM_THREADS={params.threads} python -m derainbench train --model {params.model} {params.kwargs}"
+        "OMP_NUM_THREADS={params.threads} exec python -m derainbench train --model {params.model} {params.kwargs}"
         " --data {params.folder:q} --config {params.recipe:q} {params.overrides}"
         " {params.monitor} --seed {wildcards.seed} --workers {params.workers} --device {params.device}"
         ' --out "$(dirname {output.weights:q})" > {log:q} 2>&1'
