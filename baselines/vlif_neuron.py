@@ -22,7 +22,12 @@ class VLIFNode(neuron.BaseNode):
 
     m_t = 0.25 (m_{t-1} - s_{t-1}) + x_t, with s detached in that recursion, and
     s_t = round(clamp(m_t, 0, 4)) / 4. Where 0 <= m_t <= 4 the gradient passes, divided by 4.
+
+    Attributes:
+        levels: how many values it gives, silence among them.
     """
+
+    levels = LEVELS + 1
 
     def __init__(self) -> None:
         super().__init__(
