@@ -117,8 +117,8 @@ def _networks(config: Config, paper: AuditedPaper) -> Iterator[dict[str, Any]]:
             "analog_gmacs": counted.loc[~on_spikes, "macs"].sum() / 1e9,
         }
         if model in others.index:
-            row["thop_parameters"] = others.loc[model, "parameters"]
-            row["thop_gmacs"] = others.loc[model, "macs"] / 1e9
+            row["thop_parameters"] = others["parameters"][model]
+            row["thop_gmacs"] = others["macs"][model] / 1e9
         if model == paper.network:
             row["claimed_saving"] = paper.claimed_saving
             row |= _claims(claims[claims["paper"] == paper.name])

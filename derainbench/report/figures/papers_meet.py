@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -31,7 +32,7 @@ from derainbench.report.figures.style import palette
 from derainbench.report.figures.verdicts import LOOKS
 
 WIDTH = 11.5  # inches
-LINE, HEAD = 0.3, 0.55  # inches: of a network, and of title and axis of a row of panels
+LINE, HEAD = 0.3, 0.1  # inches: of a network, and of a row of panels beside these
 SLOT = 0.062  # inches of a cost table within a network's line
 BLUE, ORANGE = palette(2)
 GREY = "0.65"
@@ -60,11 +61,7 @@ def caption(config: Config) -> str:
 
 
 def papers_figure(config: Config) -> Figure:
-    """Three rows of panels whose lines are networks, or runs.
-
-    Raises:
-        BenchError: if structure, scenarios or cross-checks were not computed, or nothing judged.
-    """
+    """Three rows of panels whose lines are networks, or runs; raises as :func:`side_by_side` does."""
     frame = side_by_side(config)
     whole, runs = frame[frame["run"] == ""], frame[frame["run"] != ""]
     costs = _costs(frame)
@@ -75,7 +72,7 @@ def papers_figure(config: Config) -> Figure:
         HEAD + max(LINE, SLOT * (slots + 2)) * len(networks),
         HEAD + max(LINE, SLOT * (slots + 2)) * max(len(tested), 1),
     ]
-    above, below, between = 0.75, 0.95, 0.3  # inches: title, legend, rows of panels
+    above, below, between = 0.6, 0.95, 0.6  # inches: title, legend, rows of panels
     height = sum(heights) + above + below + 2 * between
     figure = plt.figure(figsize=(WIDTH, height))
     rows = figure.add_gridspec(
@@ -118,7 +115,8 @@ def _costs(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def _lines(axes: Axes, names: list[str], *, named: bool) -> None:
     """One line per network, from above; the first panel of a row names them."""
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_yticks(range(len(names)), names if named else [""] * len(names), fontsize=7.5)
+    shown = [textwrap.fill(name, 24) if named else "" for name in names]
+    axes.set_yticks(range(len(names)), shown, fontsize=7.5)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="x", labelsize=7)
     for place in range(0, len(names), 2):
@@ -176,7 +174,12 @@ def _verdicts(axes: Axes, networks: pd.DataFrame) -> None:
             count = row[claims_column(word)]
             if not is_empty(count) and count:
                 axes.barh(at, count, left=left, height=0.62, color=fill, edgecolor="white")
-                place = {"ha": "center", "va": "center", "fontsize": 7, "color": colour}
+                place: dict[str, Any] = {
+                    "ha": "center",
+                    "va": "center",
+                    "fontsize": 7,
+                    "color": colour,
+                }
                 axes.text(left + count / 2, at, f"{symbol}{count:.0f}", **place)
                 left += count
 
@@ -259,7 +262,7 @@ def _runs(
 def _row(figure: Figure, place: SubplotSpec, names: list[str]) -> list[Axes]:
     """A panel for quality, and one for every scenario."""
     grid = GridSpecFromSubplotSpec(1, 1 + len(scenarios()), place, wspace=0.1)
-    panels = [figure.add_subplot(cell) for cell in grid]
+    panels = [figure.add_subplot(grid[number]) for number in range(1 + len(scenarios()))]
     for number, axes in enumerate(panels):
         _lines(axes, names, named=number == 0)
         if number:

@@ -54,8 +54,13 @@ def figure_title(configuration: str, paper: AuditedPaper) -> str:
 
 def papers_page_figure(config: Config) -> PageFigure:
     """What the page says of the figure on which the papers meet."""
-    inputs = ("audit/claims.csv", "crosscheck/crosscheck.csv", "scenarios/energy.csv")
-    inputs += ("structure/*.csv", "scores/*/*/*/per_image.csv")
+    inputs = (
+        "audit/claims.csv",
+        "crosscheck/crosscheck.csv",
+        "scenarios/energy.csv",
+        "structure/*.csv",
+        "scores/*/*/*/per_image.csv",
+    )
     return PageFigure(VERB, PAPERS, "The papers side by side", papers_meet.caption(config), inputs)
 
 
