@@ -201,7 +201,7 @@ def test_the_page_shows_verdicts_beside_each_other_and_what_is_not_stated(both, 
         assert all(f'id="{anchor}"' in page for anchor in linked)
     assert verdicts_of[1].by_word["reproduced"] == ["as-many", "params-0.165M"]
     assert "How the 0.165 M parameters were counted." in section
-    assert "Otter</strong> on ESDNet: " in section
+    assert "Otter</strong> against ESDNet: " in section
     assert 'id="figure-papers"' in section
 
 
