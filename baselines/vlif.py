@@ -68,7 +68,7 @@ class ResidualBlock(nn.Module):
         self.low_freq_scale_1 = nn.Parameter(torch.ones(1))
         self.high_freq_scale_2 = nn.Parameter(torch.ones(1))
         self.low_freq_scale_2 = nn.Parameter(torch.ones(1))
-        self.lif_1 = ops.activation()
+        self.lif_1 = ops.gate()
         self.conv1 = conv(channels, channels)
         self.bn1 = ops.norm(channels)
         self.lif_2 = PatchwiseNeuron(channels, ops)
@@ -265,8 +265,8 @@ class VLIF(VLIFTopology):
 class VLIFANN(VLIFTopology):
     """VLIF's topology as an ANN, its counterpart: one time step, and no neuron.
 
-    ReLU stands for LIF, ordinary batch norm for tdBN, and for a five-level neuron the clipped line
-    that its levels are rounded from. Temporal attention has nothing to weigh at T = 1 and is left
+    ReLU stands for LIF, ending at 1 where spikes multiply what they come from; ordinary batch norm
+    stands for tdBN, and for a five-level neuron the clipped line that its levels are rounded from. Temporal attention has nothing to weigh at T = 1 and is left
     out; the attention over the four pixels of a patch stays. Shapes as in :class:`VLIFTopology`.
     """
 

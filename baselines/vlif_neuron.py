@@ -22,7 +22,12 @@ class VLIFNode(FullPotential, neuron.BaseNode):
 
     m_t = 0.25 (m_{t-1} - s_{t-1}) + x_t, with s detached in that recursion, and
     s_t = round(clamp(m_t, 0, 4)) / 4. Where 0 <= m_t <= 4 the gradient passes, divided by 4.
+
+    Attributes:
+        levels: how many values it gives, silence among them.
     """
+
+    levels = LEVELS + 1
 
     def __init__(self) -> None:
         super().__init__(
@@ -46,7 +51,11 @@ class VLIFNode(FullPotential, neuron.BaseNode):
 
 
 class GradedOperators(Operators, Protocol):
-    """The operators of a block of VLIF: those of ESDNet's blocks, and one more."""
+    """The operators of a block of VLIF: those of ESDNet's blocks, and two more."""
+
+    def gate(self) -> nn.Module:
+        """A module [T,N,C,H,W] -> the same with values in [0,1], which its input is multiplied by."""
+        ...
 
     def graded(self) -> nn.Module:
         """A module [T,N,C,H,W] -> the same with values in [0,1], in place of spikes."""
@@ -55,6 +64,9 @@ class GradedOperators(Operators, Protocol):
 
 class VLIFOperators(SpikingOperators):
     """ESDNet's LIF neurons and threshold-dependent batch norm, and VLIF neurons."""
+
+    def gate(self) -> nn.Module:
+        return self.activation()
 
     def graded(self) -> nn.Module:
         return VLIFNode()
@@ -68,7 +80,14 @@ class ClippedReLU(nn.Module):
 
 
 class VLIFAnalogOperators(AnalogOperators):
-    """ReLU and batch norm for LIF and tdBN; for a VLIF neuron what its levels are rounded from."""
+    """ReLU and batch norm for LIF and tdBN; for a VLIF neuron what its levels are rounded from.
+
+    Where spikes multiply what they come from, a ReLU would square it, block after block, until
+    nothing finite is left: there it ends at 1, as a spike does.
+    """
+
+    def gate(self) -> nn.Module:
+        return nn.Hardtanh(0.0, 1.0)
 
     def graded(self) -> nn.Module:
         return ClippedReLU()

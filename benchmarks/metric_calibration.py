@@ -17,11 +17,11 @@ import pandas as pd
 import pyiqa
 import torch
 
+from derainbench.catalog.protocols import protocols
 from derainbench.data.images import read_rgb
 from derainbench.foundation import provenance
 from derainbench.foundation.files import write_text
 from derainbench.metrics.full_reference import score
-from derainbench.metrics.protocols import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "results" / "reference" / "metrics"
@@ -54,7 +54,7 @@ def differences(golden: Path) -> pd.DataFrame:
         restored, target = (read_rgb(golden / side / name) for side in ("restored", "target"))
         for protocol, (psnr_key, ssim_key) in KEYS.items():
             original = values[psnr_key]["psnr"], values[ssim_key]["ssim"]
-            ours = score(restored, target, PROTOCOLS[protocol])
+            ours = score(restored, target, protocols()[protocol])
             theirs = [np.nan, np.nan]
             if protocol in PYIQA:
                 options, *metrics = PYIQA[protocol]

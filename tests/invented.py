@@ -50,7 +50,7 @@ def results(folder: Path, parts: tuple[str, ...] = PARTS) -> Config:
     if "audit" in parts:
         _paper(out)
     if "structure" in parts:
-        _structure(out / "structure")
+        _structure(found, out / "structure")
     return found
 
 
@@ -97,7 +97,7 @@ def _paper(out: Path) -> None:
     (folder / "paper.json").write_text(json.dumps({"artefacts": facts}))
 
 
-def _structure(folder: Path) -> None:
+def _structure(found: Config, folder: Path) -> None:
     """What the reference leaves out: layers of two networks, and constructor arguments."""
     macs = {("esdnet", "spikes"): 332.79e9, ("esdnet", "analog"): 159.51e9}
     macs |= {("esdnet-ann", "unmeasured"): 128.30e9}
@@ -106,6 +106,5 @@ def _structure(folder: Path) -> None:
         for (model, kind), number in macs.items()
     ]
     pd.DataFrame(layers).to_csv(folder / "layers.csv", index=False)
-    names = ("esdnet", "esdnet-ann", "prenet_r", "rescan", "nafnet")
-    arguments = {name: constructor_arguments(name, {}) for name in names}
+    arguments = {run.network: constructor_arguments(run.network, {}) for run in found.runs.values()}
     (folder / "arguments.json").write_text(json.dumps(arguments))

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from derainbench.catalog.costs import DEFAULT_COSTS
+from derainbench.catalog.protocols import protocol_names
 from derainbench.config.schema import Config, parse
-from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.models.construction import constructor_arguments
 from derainbench.results.layout import layout_of
 from derainbench.results.runs import RunVariant, run_variants
@@ -69,7 +69,7 @@ def made_results(label: str = "paper", better: float = 0.0) -> Config:
             psnr = base + PSNR[entry.run, entry.variant] + better
             rows = [
                 {"image": i, "protocol": p, "psnr": v - 0.25 * (p == "matlab-double")}
-                for p in PROTOCOL_NAMES
+                for p in protocol_names()
                 for i, v in zip(IMAGES, psnr, strict=True)
             ]
             table = pd.DataFrame(rows).assign(ssim=0.9, psnr_input=13.0, ssim_input=0.4)

@@ -38,6 +38,9 @@ CLAIMS: dict[str, Any] = {
         {"id": "psnr", "wording": "31.5 dB", "source": "Table 2", "kind": "paper",
          "published": 31.5, "unit": "dB", "test": "score", "dataset": "Rain12",
          "speaks": ["paper"]},
+        {"id": "as-many", "wording": "as many parameters as the first", "source": "abstract, unnamed",
+         "kind": "abstract", "published": 0, "unit": "share of the other network's parameters",
+         "test": "parameters-against", "against": "esdnet"},
     ],
     "findings": [
         {"id": "params-0.165M", "wording": "12.8 M parameters", "source": "its code", "kind": "code",

@@ -51,13 +51,14 @@ def test_no_module_is_longer_than_its_reader_can_hold():
 
 
 def test_the_harness_names_no_paper():
-    """Only scoring protocols bear the names of the scripts that they are."""
+    """Nor do the rules of the workflow: names stand in the catalogue and in configurations."""
     names = paper_names()
     assert {"esdnet", "vlif", "spikerain"} <= set(names)
     named = [
         f"{file.relative_to(ROOT)}: {line.strip()}"
-        for file in (ROOT / "derainbench").rglob("*.py")
-        if file.name != "protocols.py"
+        for folder in ("derainbench", "workflow/rules")
+        for file in (ROOT / folder).rglob("*")
+        if file.suffix in (".py", ".html", ".js", ".css", ".smk")
         for line in file.read_text(encoding="utf-8").splitlines()
         if any(name in line.lower() for name in names)
     ]

@@ -10,13 +10,13 @@ from helpers import CARD_FACTS, ROOT, one_line
 
 from derainbench.catalog import published
 from derainbench.catalog.model_cards import all_cards, model_card, model_names, parse_card
+from derainbench.catalog.protocols import protocol_names
 from derainbench.catalog.published import published_scores
 from derainbench.catalog.recipes import load_recipe
 from derainbench.energy import model_structure
 from derainbench.energy.model_structure import count_models, model_table
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import sha256
-from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.models.construction import constructor_arguments
 from derainbench.models.weights import load_model
 from derainbench.report.model_description import describe
@@ -108,7 +108,7 @@ def test_published_scores_are_found_or_their_absence_explained(name):
 )
 def test_a_published_score_has_numbers_protocol_and_source(row):
     assert 5 < float(row["psnr"]) < 60 and 0 < float(row["ssim"]) < 1
-    assert row["protocol"] in (*PROTOCOL_NAMES, "unknown")
+    assert row["protocol"] in (*protocol_names(), "unknown")
     assert row["kind"] in ("first-hand", "first-hand weights", "second-hand", "third-party retrain")
     assert isinstance(row["source"], str)
 

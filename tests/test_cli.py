@@ -5,7 +5,7 @@ import pytest
 from helpers import read_json, refusal, run_process, tree
 
 from derainbench import __version__
-from derainbench.metrics.protocols import PROTOCOL_NAMES
+from derainbench.catalog.protocols import protocol_names
 
 VERBS = [
     "models",
@@ -163,7 +163,7 @@ def test_scores_are_printed_with_their_protocol(cli, paired_set, tmp_path):
         "--out", tmp_path / "s.csv",
     )  # fmt: skip
     lines = done.stdout.splitlines()
-    assert tuple(line.split(":")[0] for line in lines) == PROTOCOL_NAMES
+    assert tuple(line.split(":")[0] for line in lines) == protocol_names()
     assert all(" dB, SSIM " in line for line in lines)
 
 

@@ -10,12 +10,13 @@ import pytest
 import torch
 from helpers import ROOT, one_line, read_json
 
+from derainbench.catalog import files
+from derainbench.catalog.protocols import default_protocol, protocol_names, protocols
 from derainbench.config.checks import check_files, check_models
 from derainbench.config.schema import Config, load, parse
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.seeds import MAX_SEED
 from derainbench.foundation.settings import read_yaml
-from derainbench.metrics.protocols import PROTOCOL_NAMES, PROTOCOLS
 from derainbench.results.runs import run_variants
 from derainbench.results.scores import read_scores
 
@@ -322,8 +323,22 @@ def test_the_schema_for_editors_is_the_one_that_is_checked():
     assert schema == json.loads(json.dumps(Config.model_json_schema()))
 
 
-def test_protocols_are_those_that_exist():
-    assert tuple(PROTOCOLS) == PROTOCOL_NAMES
+def test_protocols_are_those_in_common_use_and_those_of_the_papers_scripts():
+    common = tuple(files.read_yaml("protocols.yaml"))
+    assert protocol_names()[: len(common)] == common and default_protocol() == common[0]
+    of_papers = {n for f in files.matching("papers/*/protocols.yaml") for n in files.read_yaml(f)}
+    assert set(protocol_names()) == {*common, *of_papers} and len(of_papers) >= 2
+
+
+def test_a_protocol_that_comes_twice_is_refused(tmp_path, monkeypatch):
+    for file in ("protocols.yaml", "papers/otter/protocols.yaml"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("plain: {description: as it is}")
+    monkeypatch.setattr(files, "CATALOG", tmp_path)
+    with pytest.raises(
+        BenchError, match=r"otter/protocols\.yaml: a protocol 'plain' is there already"
+    ):
+        protocols.__wrapped__()
 
 
 @pytest.mark.parametrize("name", ["2024", "NA", "null", "None", "true", "007", "1e5", "inf", "nan"])

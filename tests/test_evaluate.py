@@ -9,18 +9,18 @@ import torch
 from helpers import noise, one_line, read_json, save, tree
 from safetensors.torch import save_file
 
+from derainbench.catalog.protocols import protocols
 from derainbench.data.images import read_rgb
 from derainbench.evaluation.full_reference import evaluate, score_folders, summarise
 from derainbench.evaluation.restoration import Restorer
 from derainbench.foundation.errors import BenchError
-from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.metrics.scorer import score_all
 from derainbench.models.construction import build
 from derainbench.models.weights import load_model
 from derainbench.results.reading import read_table
 
 # One protocol scores what a network restored before it was rounded for the file.
-OF_FILES = [name for name, protocol in PROTOCOLS.items() if not protocol.unrounded]
+OF_FILES = [name for name, protocol in protocols().items() if not protocol.unrounded]
 RESULTS = ["per_image.csv", "per_image.csv.provenance.json", "summary.json"]
 
 
@@ -45,7 +45,7 @@ def test_rows_are_images_times_protocols(restorer, split, tmp_path):
     written = pd.read_csv(tmp_path / "out" / "per_image.csv")
     pd.testing.assert_frame_equal(written, table, rtol=1e-9)
     keys = list(zip(written["image"], written["protocol"], strict=True))
-    assert keys == [(f"{i:02d}.png", p) for i in range(3) for p in PROTOCOLS]
+    assert keys == [(f"{i:02d}.png", p) for i in range(3) for p in protocols()]
 
 
 def test_scores_are_those_of_the_written_images_and_of_the_input(restorer, split, tmp_path):
@@ -70,7 +70,7 @@ def test_summary_holds_means_and_settings(restorer, split, tmp_path, prn_weights
         rows = table[table["protocol"] == protocol]
         for column, mean in means.items():
             assert mean == pytest.approx(rows[column].mean(), abs=1e-6)
-    assert list(summary["protocols"]) == list(PROTOCOLS)
+    assert list(summary["protocols"]) == list(protocols())
     record = read_json(tmp_path / "out" / "per_image.csv.provenance.json")
     assert record["inputs"].keys() == {"data", "weights"}
 

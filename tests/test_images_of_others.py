@@ -16,6 +16,7 @@ from PIL import Image
 
 from derainbench.audit.method_comparisons import paired
 from derainbench.catalog.papers import read_paper
+from derainbench.catalog.protocols import protocol_names
 from derainbench.config.checks import check_files, check_models, check_restored_images
 from derainbench.config.schema import Config, parse
 from derainbench.data.pairs import read_split
@@ -25,7 +26,6 @@ from derainbench.evaluation.full_reference import evaluate_images, score_folders
 from derainbench.evaluation.named_weights import find_weights
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import sha256
-from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.figures.pareto import NOTHING, caption, pareto, pareto_points
 from derainbench.report.page import gaps, origins, pareto_plot, pictures
 from derainbench.report.tables.complexity import complexity
@@ -219,7 +219,7 @@ def test_they_are_scored_as_any_restored_images(there, cli):
     restored, test = there / "data/theirs", there / "data/rain/test"
     out = there / "out"
     done = cli("evaluate-images", "--restored", restored, "--data", test, "--out", out)
-    assert done.code == 0 and done.stdout.count("rainy input") == len(PROTOCOL_NAMES)
+    assert done.code == 0 and done.stdout.count("rainy input") == len(protocol_names())
     table = pd.read_csv(out / "per_image.csv", dtype={"image": str})
     assert list(table) == ["image", "protocol", "psnr", "ssim", "psnr_input", "ssim_input"]
     scored = score_folders(restored, test / "target", there / "score.csv")
@@ -230,7 +230,7 @@ def test_they_are_scored_as_any_restored_images(there, cli):
         assert np.allclose(table[f"{column}_input"], rainy[column], rtol=1e-9)
     summary = read_json(out / "summary.json")
     assert summary["model"] == "restored images of others" and summary["images"] == 3
-    assert tuple(summary["protocols"]) == PROTOCOL_NAMES
+    assert tuple(summary["protocols"]) == protocol_names()
     record = read_json(out / "per_image.csv.provenance.json")
     for i in range(3):
         assert record["inputs"][f"restored 0{i}.png"] == sha256(restored / f"0{i}.png")
@@ -348,7 +348,7 @@ def test_a_claim_takes_the_images_of_its_own_network_alone_and_says_so(
     results.write(
         "scores/theirs/images/Rain200H/per_image.csv",
         [{"image": "1.png", "protocol": p, "psnr": 30.0, "ssim": 0.9, "psnr_input": 20.0,
-          "ssim_input": 0.5} for p in PROTOCOL_NAMES],
+          "ssim_input": 0.5} for p in protocol_names()],
     )  # fmt: skip
     results.scores("own", [20.0])
     [verdict] = judged(config, claims[0])

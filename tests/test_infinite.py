@@ -13,12 +13,12 @@ from helpers import noise, save
 from invented import PARTS, results
 
 from derainbench.audit import verdicts
+from derainbench.catalog.protocols import present_protocols
 from derainbench.data.crops import Crops
 from derainbench.data.pairs import read_split
 from derainbench.data.verify import verify
 from derainbench.evaluation.full_reference import score_folders, summarise, summary_line
 from derainbench.foundation.files import write_json
-from derainbench.metrics.protocols import present_protocols
 from derainbench.report.figures import pareto, score_figures
 from derainbench.report.figures.dataset_card import write_card
 from derainbench.report.page.writing import write_page

@@ -7,10 +7,10 @@ from helpers import GOLDEN, noise, one_line, read_json
 from scipy.signal import correlate2d
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from derainbench.catalog.protocols import protocols
 from derainbench.data.images import read_rgb
 from derainbench.foundation.errors import BenchError
 from derainbench.metrics.full_reference import luma, score
-from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.metrics.scorer import Scorer, score_all
 
 EXPECTED = read_json(GOLDEN / "metrics" / "open" / "expected.json")
@@ -30,7 +30,7 @@ def test_scores_equal_the_official_ones(image, protocol, shared):
     # The images are real ones, so they are not committed here.
     folder = shared / "golden" / "metrics" / "open"
     restored, target = (read_rgb(folder / side / image) for side in ("restored", "target"))
-    psnr, ssim = score(restored, target, PROTOCOLS[protocol])
+    psnr, ssim = score(restored, target, protocols()[protocol])
     psnr_name, ssim_name, psnr_tolerance, ssim_tolerance = OFFICIAL[protocol]
     assert psnr == pytest.approx(EXPECTED[image][psnr_name]["psnr"], rel=0, abs=psnr_tolerance)
     assert ssim == pytest.approx(EXPECTED[image][ssim_name]["ssim"], rel=0, abs=ssim_tolerance)
@@ -41,7 +41,7 @@ def test_scores_equal_those_of_vlifs_script(image, shared):
     folder = shared / "golden" / "metrics" / "open"
     restored, target = (read_rgb(folder / side / image) for side in ("restored", "target"))
     expected = read_json(folder / "expected_vlif.json")["images"][image]
-    psnr, ssim = score(restored, target, PROTOCOLS["vlif"])
+    psnr, ssim = score(restored, target, protocols()["vlif"])
     assert psnr == pytest.approx(expected["psnr"], rel=0, abs=1e-6)
     assert ssim == pytest.approx(expected["ssim"], rel=0, abs=1e-6)
 
@@ -54,7 +54,7 @@ def test_all_protocols_at_once_give_what_each_gives_alone(size, strength):
     restored, scorer = np.rint(levels).astype(np.uint8), Scorer(target)
     for unrounded in (None, levels):
         for name, (psnr, ssim) in scorer(restored, unrounded).items():
-            expected = score(restored, target, PROTOCOLS[name], unrounded)
+            expected = score(restored, target, protocols()[name], unrounded)
             assert psnr == pytest.approx(expected[0], rel=0, abs=1e-9)
             assert ssim == pytest.approx(expected[1], rel=0, abs=1e-9)
 
@@ -72,10 +72,10 @@ def test_spikerains_script_resizes_first():
     restored, target = noise(40, 60), noise(40, 60, seed=1)
     big = [cv2.resize(image[..., ::-1], (512, 512)) for image in (restored, target)]
     grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in big]
-    psnr, ssim = score(restored, target, PROTOCOLS["spikerain"])
+    psnr, ssim = score(restored, target, protocols()["spikerain"])
     assert psnr == pytest.approx(peak_signal_noise_ratio(big[1], big[0]), abs=1e-10)
     assert ssim == pytest.approx(structural_similarity(*grey), abs=1e-10)
-    assert psnr != pytest.approx(score(restored, target, PROTOCOLS["rgb"])[0], abs=0.1)
+    assert psnr != pytest.approx(score(restored, target, protocols()["rgb"])[0], abs=0.1)
 
 
 def plain(value: int, size: int = 24) -> np.ndarray:
@@ -136,7 +136,7 @@ def ssim_by_definition(x: np.ndarray, y: np.ndarray) -> float:
 def test_ssim_is_the_one_by_definition(size):
     target, change = noise(*size, seed=1), noise(*size, seed=2)
     restored = (0.7 * target + 0.3 * change).astype(np.uint8)
-    scores = {name: score(restored, target, PROTOCOLS[name])[1] for name in OFFICIAL}
+    scores = {name: score(restored, target, protocols()[name])[1] for name in OFFICIAL}
     x, y = luma(restored), luma(target)
     expected = {
         "esdnet": ssim_by_definition(x[4:-4, 4:-4], y[4:-4, 4:-4]),
@@ -150,10 +150,10 @@ def test_ssim_is_the_one_by_definition(size):
     assert len({round(v, 6) for v in expected.values()}) == 4
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", protocols())
 def test_identical_images_score_infinity_and_one(protocol):
     image = noise(30, 25)
-    psnr, ssim = score(image, image.copy(), PROTOCOLS[protocol])
+    psnr, ssim = score(image, image.copy(), protocols()[protocol])
     assert psnr == np.inf
     assert ssim == pytest.approx(1, abs=1e-12)
 
@@ -163,7 +163,7 @@ def test_identical_images_score_infinity_and_one(protocol):
     [("esdnet", 19), ("matlab-uint8", 11), ("matlab-double", 11), ("rgb", 11)],
 )
 def test_images_smaller_than_the_window_are_refused(protocol, smallest):
-    frozen = PROTOCOLS[protocol]
+    frozen = protocols()[protocol]
     assert np.isfinite(score(noise(smallest, 40, 1), noise(smallest, 40, 2), frozen)).all()
     with pytest.raises(BenchError) as refused:
         score(noise(40, smallest - 1, 1), noise(40, smallest - 1, 2), frozen)

@@ -80,3 +80,11 @@ def figure_text(network) -> str:
     texts = [figure.get_suptitle(), *(t.get_text() for axes in figure.axes for t in axes.texts)]
     plt.close(figure)
     return "\n".join(texts)
+
+
+def test_a_neuron_of_several_levels_is_named_by_these_and_not_by_a_threshold():
+    counted = structure("vlif", SMALL["vlif"], 64)
+    found = architecture("vlif", SMALL["vlif"], counted.layers, 64)
+    neurons = {m.label for b in found.blocks for row in b.inside.values() for m in row}
+    assert {"VLIF, 5 levels", "LIF 0.15"} <= neurons and "VLIF 1" not in neurons
+    assert "VLIF\n5 levels" in figure_text(found)

@@ -24,9 +24,9 @@ from derainbench.catalog.cells.joining import add_cells
 from derainbench.catalog.cells.metrics import cell_metrics
 from derainbench.catalog.cells.printed import cells_file, printed_cells
 from derainbench.catalog.papers import paper_names
+from derainbench.catalog.protocols import protocol_names
 from derainbench.config.schema import parse
 from derainbench.foundation.errors import BenchError
-from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.figures.pareto import published_points
 from derainbench.report.page.verdict_list import paper_verdicts
 from derainbench.report.paper import artefacts
@@ -329,7 +329,7 @@ def scored(psnr: dict[tuple[str, str], float], images: int = 8):
     for (run, variant), mean in psnr.items():
         rows = [
             {"image": f"{i}.png", "protocol": p, "psnr": mean + 0.001 * (-1) ** i, "ssim": 0.9}
-            for p in PROTOCOL_NAMES
+            for p in protocol_names()
             for i in range(images)
         ]
         table = pd.DataFrame(rows).assign(psnr_input=13.0, ssim_input=0.4)
@@ -382,10 +382,12 @@ def test_without_a_stated_protocol_every_one_has_a_verdict(checkout):
     taken(checkout, change(protocol="unstated", value="29.75"))
     rows = judged(config)
     assert [r.split("protocol ")[1] for r in rows["reading"]] == [
-        f"{p} (the paper states none)" for p in PROTOCOL_NAMES
+        f"{p} (the paper states none)" for p in protocol_names()
     ]
     lower = {"matlab-double": 29.5}
-    assert rows["measured"].tolist() == pytest.approx([lower.get(p, 29.75) for p in PROTOCOL_NAMES])
+    assert rows["measured"].tolist() == pytest.approx(
+        [lower.get(p, 29.75) for p in protocol_names()]
+    )
 
 
 def test_what_nothing_stands_for_is_not_testable_here_and_smoke_judges_no_score(checkout):

@@ -5,9 +5,9 @@ import pytest
 import torch
 from helpers import GOLDEN, noise, read_json
 
+from derainbench.catalog.protocols import protocols
 from derainbench.data.images import read_rgb
 from derainbench.metrics.full_reference import luma, score, ssim
-from derainbench.metrics.protocols import PROTOCOLS
 
 pytestmark = pytest.mark.slow
 EXPECTED = read_json(GOLDEN / "metrics" / "open" / "expected.json")
@@ -59,13 +59,13 @@ def test_psnr_differs_by_1e_8_added_to_the_error(pyiqa_score):
     mse = np.mean((restored / 255 - target / 255) ** 2)
     theirs = pyiqa_score("psnr", restored, target)
     assert theirs == pytest.approx(10 * np.log10(1 / (mse + 1e-8)), rel=0, abs=1e-9)
-    assert score(restored, target, PROTOCOLS["rgb"])[0] - theirs > 1e-6
+    assert score(restored, target, protocols()["rgb"])[0] - theirs > 1e-6
 
 
 def test_rgb_ssim_differs_by_clipped_structure(pyiqa_score):
     target = noise(32, 32)
     inverted = 255 - target
-    assert score(inverted, target, PROTOCOLS["rgb"])[1] < -0.5
+    assert score(inverted, target, protocols()["rgb"])[1] < -0.5
     assert pyiqa_score("ssimc", inverted, target) >= 0
 
 

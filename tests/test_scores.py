@@ -11,10 +11,10 @@ from helpers import one_line
 from derainbench.audit.method_comparisons import paired, protocol_matrix, seeds, verdict
 from derainbench.audit.published_agreement import MARGIN_DB
 from derainbench.audit.selection import leak
+from derainbench.catalog.protocols import protocol_names
 from derainbench.config.schema import Config, parse
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import write_json
-from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.models.construction import constructor_arguments
 from derainbench.report.tables import statistics as tables
 from derainbench.results.layout import layout_of
@@ -49,7 +49,7 @@ CONFIG = {
 }
 # PSNR under a protocol = that of the image + what the protocol adds.
 ADDED = {"esdnet": 0.5, "matlab-uint8": 0.0, "matlab-double": 0.1, "rgb": -1.5}
-ADDED |= {"vlif": -0.25, "spikerain": 0.2}
+ADDED |= {"spikerain": 0.2, "vlif": -0.25}
 
 
 def base(images: int = IMAGES) -> np.ndarray:
@@ -62,7 +62,7 @@ def frame(run: str, variant: str, psnr: np.ndarray, title: str = "", **protocols
     added = ADDED | protocols
     names = [f"{i:03d}.png" for i in range(len(psnr))]
     parts = []
-    for protocol in PROTOCOL_NAMES:
+    for protocol in protocol_names():
         score = psnr + added[protocol]
         parts.append(
             pd.DataFrame({"image": names, "protocol": protocol, "psnr": score, "ssim": score / 50})
@@ -104,7 +104,7 @@ def test_the_worse_method_is_called_worse():
 
 
 def test_every_protocol_adds_something():
-    assert tuple(ADDED) == PROTOCOL_NAMES and len(set(ADDED.values())) == len(ADDED)
+    assert tuple(ADDED) == protocol_names() and len(set(ADDED.values())) == len(ADDED)
 
 
 def test_identical_methods_are_undecided():
@@ -184,7 +184,7 @@ def test_the_protocol_matrix_by_hand():
     assert found.loc["a", "ssim_rgb"] == pytest.approx((base().mean() - 1.5) / 50)
     assert found["spread_db"].tolist() == pytest.approx([2.0, 1.5, 2.0])
     assert found["spread_luma_db"].tolist() == pytest.approx([0.5, 0.5, 0.5])
-    for protocol in PROTOCOL_NAMES:  # b is above a under rgb alone
+    for protocol in protocol_names():  # b is above a under rgb alone
         ranks = [2, 1, 3] if protocol == "rgb" else [1, 2, 3]
         assert found[f"rank_{protocol}"].tolist() == ranks
     assert found["rank_changes"].tolist() == [True, True, False]
@@ -336,7 +336,7 @@ def test_scores_of_the_ledger_are_held_against_the_papers_network_under_every_pr
     found = tables.equivalence(write(psnr, values)).frame
     assert set(found["run"]) == {"full"} and set(found["margin_db"]) == {0.5}
     main = found[found["published_psnr"] == 30].set_index("protocol")
-    assert sorted(main.index) == sorted(PROTOCOL_NAMES) and set(main["n"]) == {3}
+    assert sorted(main.index) == sorted(protocol_names()) and set(main["n"]) == {3}
     far = {
         p: "undecided" if abs(d) == 0.5 else "deviates" if d < -1 else "reproduced"
         for p, d in ADDED.items()
@@ -355,7 +355,7 @@ def test_the_tables_of_a_result_folder(write, tmp_path):
         assert (table.frame["configuration"] == "made").all()
         assert not table.view.empty and not table.view.isna().any(axis=None)
         assert table.caption[0].isupper() and "Empty" not in table.caption
-    assert len(found["paired"].frame) == 3 * len(PROTOCOL_NAMES) * 2
+    assert len(found["paired"].frame) == 3 * len(protocol_names()) * 2
     assert len(found["paired"].view) == 3
     first = found["paired"].view.iloc[0]
     assert (first["Method"], first["Against"]) == ("Ours", "PRN")

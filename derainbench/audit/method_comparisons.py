@@ -13,17 +13,16 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from derainbench.catalog.protocols import luma_protocols, present_protocols
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
-from derainbench.metrics.protocols import PROTOCOLS, present_protocols
 from derainbench.statistics.bootstrap import LEVEL, difference_intervals
 from derainbench.statistics.effects import effect, spread
 from derainbench.statistics.equivalence import UNDECIDED
 from derainbench.statistics.significance import holm, wilcoxon
 
 METRICS = ("psnr", "ssim")
-LUMA = tuple(name for name, protocol in PROTOCOLS.items() if protocol.luma)
 BETTER, WORSE = "better", "worse"
 # By number of seeds with a finite mean.
 SPREAD_NOTES = {0: "every image restored perfectly: no mean", 1: "one seed: no spread"}
@@ -160,7 +159,7 @@ def protocol_matrix(scores: pd.DataFrame) -> pd.DataFrame:
         psnr = table[[f"psnr_{p}" for p in protocols]]
         table["spread_db"] = np.ptp(psnr.to_numpy(), axis=1)
         table["spread_luma_db"] = np.ptp(
-            table[[f"psnr_{p}" for p in protocols if p in LUMA]].to_numpy(), axis=1
+            table[[f"psnr_{p}" for p in protocols if p in luma_protocols()]].to_numpy(), axis=1
         )
         ranks = psnr.rank(ascending=False, method="min", na_option="top").astype(int)
         for p in protocols:

@@ -19,11 +19,11 @@ from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.cells.claims import claim_of, read_judged_paper
 from derainbench.catalog.cells.metrics import UNSTATED
 from derainbench.catalog.papers import called
+from derainbench.catalog.protocols import protocol_names
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
-from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.results.runs import run_variants
 from derainbench.statistics.effects import spread
 from derainbench.statistics.equivalence import equivalence
@@ -119,7 +119,7 @@ def _published(config: Config) -> Iterator[PublishedScore]:
         for claim in paper.ledger.all():
             if claim.test != "score" or claim.dataset is None:
                 continue
-            for protocol in PROTOCOL_NAMES:
+            for protocol in protocol_names():
                 yield PublishedScore(
                     dataset=claim.dataset,
                     protocol=protocol,
@@ -141,7 +141,7 @@ def _printed(config: Config, paper: AuditedPaper) -> Iterator[PublishedScore]:
         claim = claim_of(cell)
         runs = tuple({entry.run for entry in runs_standing_for(config, paper, cell)})
         unstated = cell.protocol == UNSTATED
-        for protocol in PROTOCOL_NAMES if unstated else (claim.protocol,):
+        for protocol in protocol_names() if unstated else (claim.protocol,):
             yield PublishedScore(
                 dataset=cell.dataset,
                 protocol=protocol,

@@ -12,12 +12,12 @@ from pydantic import Field, model_validator
 
 from derainbench.catalog.files import CATALOG, matching, read_yaml
 from derainbench.catalog.mirrors import Mirror
+from derainbench.catalog.protocols import ProtocolName
 from derainbench.foundation.documents import document_text
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.reads import cache
 from derainbench.foundation.settings import Strict, check
 from derainbench.foundation.suggestions import did_you_mean
-from derainbench.metrics.protocols import ProtocolName
 
 CATALOG_FILES = ("datasets/*.yaml", "digests/*.csv")
 SPLITS = ("train", "val", "test")

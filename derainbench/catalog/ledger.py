@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from derainbench.catalog.cells.format import PrintedCell
 from derainbench.catalog.claim_kinds import BRANCHES, TESTS, Branch, TestName
+from derainbench.catalog.protocols import default_protocol
 from derainbench.foundation.settings import Strict
-from derainbench.metrics.protocols import DEFAULT_PROTOCOL
 
 Label = Literal["smoke", "study", "paper"]
 LABELS: tuple[Label, ...] = get_args(Label)
@@ -65,7 +65,7 @@ class Claim(Strict):
     relative: bool = False
     speaks: tuple[Label, ...] = LABELS
     dataset: str | None = None
-    protocol: str = DEFAULT_PROTOCOL
+    protocol: str = Field(default_factory=default_protocol)
     without: dict[str, Any] | None = None
     against: str | None = None
     reason: str | None = None

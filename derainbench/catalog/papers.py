@@ -72,6 +72,7 @@ class Paper(Strict):
         baselines: further networks that figures show beside both.
         method: as the paper's tables call its network.
         missing: why cells are empty that the paper prints.
+        unstated: what the sources at hand do not say and the verdicts would need, a sentence each.
         artefacts: its tables and figures, by names such as "table-1".
         cells: those that are known.
     """
@@ -82,6 +83,7 @@ class Paper(Strict):
     baselines: tuple[str, ...] = ()
     method: str
     missing: str = "not transcribed"
+    unstated: tuple[str, ...] = ()
     artefacts: dict[str, Artefact] = Field({}, validate_default=True)
     cells: tuple[Cell, ...] = ()
 

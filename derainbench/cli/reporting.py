@@ -76,7 +76,7 @@ def training_figures(config: ResolvedConfig, out: Out) -> None:
 
 @app.command("verdict-figures")
 def verdict_figures(config: ResolvedConfig, out: Out) -> None:
-    """The verdicts on every paper as a figure that fits on a slide, from the file of `audit`."""
+    """All papers side by side, and the verdicts on each on a slide, from the files of `audit`."""
     from derainbench.config.schema import load
     from derainbench.report.figures.verdict_figures import write_figures
 

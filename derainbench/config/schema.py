@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from derainbench.catalog import papers
 from derainbench.catalog.dataset_entries import dataset_entry
 from derainbench.catalog.model_cards import known_model, model_card
+from derainbench.catalog.protocols import ProtocolName, default_protocol
 from derainbench.catalog.recipes import Recipe, load_recipe
 from derainbench.config.ablations import check_ablation
 from derainbench.config.datasets import (
@@ -31,7 +32,6 @@ from derainbench.config.without import runs_without
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import Strict, check, read_yaml
 from derainbench.foundation.suggestions import did_you_mean
-from derainbench.metrics.protocols import DEFAULT_PROTOCOL, ProtocolName
 
 
 class Energy(Strict):
@@ -58,7 +58,7 @@ class Figures(Strict):
     """What the figures show."""
 
     dataset: Name
-    protocol: ProtocolName = DEFAULT_PROTOCOL
+    protocol: ProtocolName = Field(default_factory=default_protocol)
     strip_images: int = Field(3, ge=1, le=8)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from derainbench.catalog.dataset_entries import SPLITS, DatasetEntry, SplitFacts, known_digests
+from derainbench.catalog.protocols import Protocol, protocols
 from derainbench.data.findings import DEFAULT_PROTOCOL, STATUSES, Check, none_of
 from derainbench.data.images import image_files, read_rgb
 from derainbench.data.judgement import judge_split, status_of
@@ -33,7 +34,6 @@ from derainbench.foundation.outputs import check_output_folder
 from derainbench.foundation.progress import Reporter
 from derainbench.metrics.full_reference import score, smallest_side
 from derainbench.metrics.infinite import finite, infinite_images
-from derainbench.metrics.protocols import PROTOCOLS, Protocol
 
 
 def verify(
@@ -124,7 +124,7 @@ def _read_split(
     """Measures every image; the checks are those on files: readable, paired, of one size."""
     pairs, lonely = _pairs(folder)
     known = known_digests(facts.digests) if facts and facts.digests else {}
-    protocol = PROTOCOLS[facts.rainy.protocol if facts and facts.rainy else DEFAULT_PROTOCOL]
+    protocol = protocols()[facts.rainy.protocol if facts and facts.rainy else DEFAULT_PROTOCOL]
     rows, unreadable, unequal, small = [], [], [], []
 
     reasons: list[str] = []

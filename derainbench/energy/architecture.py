@@ -195,14 +195,19 @@ def _inner(module: nn.Module, path: str, takes: str | None) -> Inner:
 
 
 def label(module: nn.Module) -> str:
-    """A module in a few characters: ``conv 3x3 48→96 /2``, ``LIF 0.15``, ``tdBN``."""
+    """A module in a few characters: ``conv 3x3 48→96 /2``, ``LIF 0.15``, ``tdBN``.
+
+    A neuron goes by its threshold; one that says how many levels it gives, silence among them
+    (``levels``), goes by these, for it fires below a threshold of 1 already.
+    """
     kind = type(module).__name__
     if isinstance(module, nn.Conv2d):
         stride = f" /{module.stride[0]}" if module.stride[0] > 1 else ""
         kernel = "x".join(map(str, module.kernel_size))
         return f"conv {kernel} {module.in_channels}→{module.out_channels}{stride}"
     if hasattr(module, "v_threshold"):
-        return f"{kind.removesuffix('Node')} {module.v_threshold:g}"
+        neuron, levels = kind.removesuffix("Node"), getattr(module, "levels", None)
+        return f"{neuron}, {levels} levels" if levels else f"{neuron} {module.v_threshold:g}"
     known = {"ThresholdDependentBatchNorm2d": "tdBN", "AdaptiveAvgPool2d": "average"}
     return known.get(kind, kind.strip("_").removesuffix("2d"))
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from derainbench.catalog.protocols import Protocol
 from derainbench.foundation.errors import BenchError
-from derainbench.metrics.protocols import Protocol
 
 # ITU-R BT.601 luma as in MATLAB's rgb2ycbcr: Y in [16, 235] for inputs in [0, 1].
 _Y_WEIGHTS = np.array([65.481, 128.553, 24.966])
@@ -36,7 +36,7 @@ def score(
     Args:
         restored: uint8 [H,W,3].
         target: uint8 [H,W,3], the ground truth.
-        protocol: one of :data:`PROTOCOLS`.
+        protocol: one of :func:`~derainbench.catalog.protocols.protocols`.
         unrounded: the restored image before it was rounded, float [H,W,3] from 0 to 255, for the
             protocols that score that one.
 

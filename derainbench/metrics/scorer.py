@@ -7,14 +7,15 @@ yardstick: a test holds this module to it (PSNR within 1e-9 dB, SSIM within 1e-7
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
 import numpy as np
 
+from derainbench.catalog.protocols import Protocol, protocols
+from derainbench.foundation.reads import cache
 from derainbench.metrics.full_reference import check_sizes, grey, luma, psnr_of, resized
-from derainbench.metrics.protocols import PROTOCOLS, Protocol
 
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # K1, K2 of Wang et al. 2004, peak 255
 _GAUSSIAN_RADIUS, _UNIFORM_RADIUS = 5, 3
@@ -148,11 +149,11 @@ class Scorer:
         Raises:
             BenchError: if the sizes differ, or the image is too small for the SSIM window of any.
         """
-        for protocol in PROTOCOLS.values():
+        for protocol in protocols().values():
             check_sizes(restored, self.target, protocol)
         planes = _Planes(restored, restored if unrounded is None else unrounded)
         scores = {}
-        for alike in _KINDS:
+        for alike in _alike():
             borders = [protocol.border for protocol in alike]
             errors = mean_squares(planes.of(alike[0]), self._planes.of(alike[0]), borders)
             judged = planes.judged(alike[0]), self._planes.judged(alike[0])
@@ -160,18 +161,18 @@ class Scorer:
             ssims = mean_ssims(*judged, window, borders)
             for protocol, error, ssim in zip(alike, errors, ssims, strict=True):
                 scores[protocol.name] = psnr_of(error), ssim
-        return {name: scores[name] for name in PROTOCOLS}
+        return {name: scores[name] for name in protocols()}
 
 
+@cache
 def _alike() -> list[list[Protocol]]:
     """The protocols, those together that compare the same planes but for their borders."""
     kinds: dict[Protocol, list[Protocol]] = {}
-    for protocol in PROTOCOLS.values():
-        kinds.setdefault(replace(protocol, name="", description="", border=0), []).append(protocol)
+    for protocol in protocols().values():
+        kinds.setdefault(
+            protocol.model_copy(update={"name": "", "description": "", "border": 0}), []
+        ).append(protocol)
     return list(kinds.values())
-
-
-_KINDS = _alike()
 
 
 class _Planes:

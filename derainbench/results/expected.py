@@ -70,8 +70,8 @@ def training_figures(config: Config) -> list[str]:
 
 
 def verdict_figures(papers: list[Paper]) -> list[str]:
-    """Names of the figures of verdicts: one per paper."""
-    return [f"verdicts-{paper.name}" for paper in papers]
+    """Names of the figures of verdicts: that of all papers, and one per paper."""
+    return ["papers", *(f"verdicts-{paper.name}" for paper in papers)]
 
 
 def paper_tables(paper: Paper) -> list[str]:

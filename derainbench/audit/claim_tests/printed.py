@@ -16,9 +16,9 @@ from derainbench.audit.standing import runs_standing_for
 from derainbench.audit.verdict_rule import Sample, numbered, on_number
 from derainbench.catalog.cells.format import PrintedCell
 from derainbench.catalog.cells.metrics import UNSTATED
+from derainbench.catalog.protocols import protocol_names
 from derainbench.catalog.verdicts import Outcome
 from derainbench.metrics.infinite import finite
-from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.results.layout import layout_of
 from derainbench.results.reading import read_table
 from derainbench.results.runs import RunVariant
@@ -42,7 +42,7 @@ def printed_score(case: Case) -> Iterator[Verdict]:
     Where the paper states no protocol there is a verdict under every one of the benchmark.
     """
     cell = printed_cell(case)
-    protocols = PROTOCOL_NAMES if cell.protocol == UNSTATED else (case.claim.protocol,)
+    protocols = protocol_names() if cell.protocol == UNSTATED else (case.claim.protocol,)
     tested = False
     for dataset, entries in _tested(case, cell).items():
         ablations = any(entry.spec.ablation for entry in entries)

@@ -8,9 +8,9 @@ import pandas as pd
 
 from derainbench.audit.case import Case, Missing, Verdict
 from derainbench.audit.claim_tests.scores import called, every_protocol
-from derainbench.audit.method_comparisons import LUMA
 from derainbench.audit.selection import selection
 from derainbench.audit.verdict_rule import numbered
+from derainbench.catalog.protocols import luma_protocols
 from derainbench.catalog.verdicts import Outcome
 from derainbench.foundation.errors import BenchError
 from derainbench.metrics.infinite import finite
@@ -52,7 +52,7 @@ def _ways(
     scores = finite(scores).dropna(subset="psnr")
     means = scores.groupby("protocol", sort=False)["psnr"].mean().sort_values()
     for way, protocols in (
-        ("another protocol on Y", [p for p in means.index if p in LUMA]),
+        ("another protocol on Y", [p for p in means.index if p in luma_protocols()]),
         ("RGB in place of Y", [p for p in means.index if p in ("rgb", case.claim.protocol)]),
     ):
         if not protocols:

@@ -12,7 +12,7 @@ from derainbench.catalog.cells.printed import base_value, printed_cells
 from derainbench.catalog.claim_kinds import TESTS
 from derainbench.catalog.ledger import LABELS, Claim
 from derainbench.catalog.papers import called
-from derainbench.metrics.protocols import DEFAULT_PROTOCOL
+from derainbench.catalog.protocols import default_protocol
 
 
 def read_judged_paper(name: str) -> AuditedPaper:
@@ -52,7 +52,7 @@ def claim_of(cell: PrintedCell, weight: float = 1) -> Claim:
         relative=metric.relative,
         speaks=speaks if TESTS[metric.test].trained else LABELS,
         dataset=cell.dataset or None,
-        protocol=cell.protocol if stated else DEFAULT_PROTOCOL,
+        protocol=cell.protocol if stated else default_protocol(),
         cell=cell,
     )
 

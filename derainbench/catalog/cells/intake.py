@@ -15,11 +15,11 @@ from derainbench.catalog.cells.metrics import UNSTATED, CellMetric, metrics_of
 from derainbench.catalog.cells.template import known_methods, tables_with_cells
 from derainbench.catalog.dataset_entries import dataset_entry
 from derainbench.catalog.papers import Artefact
+from derainbench.catalog.protocols import protocol_names
 from derainbench.foundation.documents import document_text, shown
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import regular_file
 from derainbench.foundation.suggestions import did_you_mean
-from derainbench.metrics.protocols import PROTOCOL_NAMES
 
 LARGEST = 5_000_000  # bytes; the tables of a paper take a few thousand
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -229,8 +229,8 @@ def _statement(metric: CellMetric, stated: str) -> str:
                 f"the protocol column must say for which image size {metric.title} was counted, such "
                 f"as 256x256, or '{UNSTATED}' (found '{stated}')"
             )
-    elif stated not in PROTOCOL_NAMES:
-        choices = (*PROTOCOL_NAMES, UNSTATED)
+    elif stated not in protocol_names():
+        choices = (*protocol_names(), UNSTATED)
         said = f"no protocol is called '{stated}'" if stated else "the protocol is missing"
         raise _Wrong(
             f"{said}; the paper's is one of {', '.join(choices)}"

@@ -82,7 +82,7 @@ def draw(architecture: Architecture) -> Figure:
         Patch(label="on spikes", **SPIKES),
         Patch(label="on analog input", **ANALOG),
         *([Patch(label="on input never but zero", **UNDETERMINED)] if unknown else []),
-        Patch(label="spiking neurons, threshold", **NEURON),
+        Patch(label="spiking neurons, threshold or levels", **NEURON),
         Patch(label="other", **PLAIN),
     ]
     figure.legend(
@@ -160,8 +160,9 @@ def _wrapped(name: str) -> str:
 
 
 def _short(kind: str) -> str:
-    """``conv 1x1`` of ``conv 1x1 192→96``, ``LIF`` of ``LIF 0.15``."""
-    return " ".join(word for word in kind.split() if "→" not in word and "." not in word)
+    """``conv 1x1`` of ``conv 1x1 192→96``, ``LIF`` of ``LIF 0.15`` or of ``LIF, 5 levels``."""
+    words = kind.partition(", ")[0].split()
+    return " ".join(word for word in words if "→" not in word and "." not in word)
 
 
 def _amount(count: int) -> str:
@@ -261,6 +262,8 @@ def _words(module: Inner) -> str:
             else f"{name}:\n{kind}"
         )
     words = module.label.split()
+    if module.kind == "neurons":
+        return "\n".join(module.label.split(", "))
     return "\n".join((" ".join(words[:2]), " ".join(words[2:]))) if len(words) > 2 else module.label
 
 

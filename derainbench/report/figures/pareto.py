@@ -14,11 +14,11 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from derainbench.catalog import published
 from derainbench.catalog.cells.printed import point_rows, printed_cells
+from derainbench.catalog.protocols import protocols
 from derainbench.config.schema import Config
 from derainbench.data.restored import OTHERS
 from derainbench.foundation.errors import BenchError
 from derainbench.metrics.infinite import finite, infinite_note
-from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.report.figures.marking import marked
 from derainbench.report.figures.style import palette
 from derainbench.results.accounts import read_accounts, read_published_sizes
@@ -76,7 +76,7 @@ def known_points(config: Config) -> pd.DataFrame:
 
 def caption(config: Config) -> str:
     """What the figure shows, and what its circles mean."""
-    protocol = PROTOCOLS[config.figures.protocol]
+    protocol = protocols()[config.figures.protocol]
     try:
         note = infinite_note(_chosen(config))
     except BenchError:  # the page has captions of figures that are still to be drawn

@@ -16,6 +16,7 @@ from derainbench.report.page import (
     energy_explorer,
     equal_quality,
     gaps,
+    papers_meet,
     pareto_plot,
     verdict_list,
 )
@@ -52,6 +53,12 @@ def page_content(page: Page) -> dict[str, Any]:
         ),
         "quality_energy_figure": page.figure(energy_figures.quality_energy_page_figure(config)),
         "equal_quality_tables": page.tables(EQUAL_QUALITY),
+        "papers_beside": page.part(
+            "papers-beside",
+            lambda: papers_meet.papers_beside(config),
+            layout.audit / "claims.json",
+        ),
+        "papers_figure": page.figure(verdict_figures.papers_page_figure(config)),
         "side_by_side": page.tables(PAPERS),
         "papers": page.papers(),
         "pareto": page.part("pareto", lambda: pareto_plot.pareto(page.scored, page.counted)),

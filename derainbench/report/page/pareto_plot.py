@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from derainbench.catalog.costs import DEFAULT_COSTS, cost_tables
+from derainbench.catalog.protocols import present_protocols
 from derainbench.config.schema import Config
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite
-from derainbench.metrics.protocols import present_protocols
 from derainbench.report.figures.pareto import known_points
 from derainbench.report.page.plot_data import option_key, plain, scenario_texts
 from derainbench.results.accounts import read_accounts, read_published_sizes

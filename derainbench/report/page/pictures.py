@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from derainbench.catalog.protocols import protocol_names
 from derainbench.config.schema import Config
 from derainbench.data.images import read_rgb
 from derainbench.data.pairs import Pair, read_split
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import is_empty, records
 from derainbench.metrics.no_reference import METRICS
-from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.page import gaps
 from derainbench.report.tables.table import RAINY
 from derainbench.results.layout import layout_of
@@ -131,7 +131,7 @@ def _paired_scores(tables: dict[str, pd.DataFrame], version: str, image: str) ->
     rows = {row["protocol"]: row for row in records(table[table["image"] == image])}
     return {
         p: f"{rows[p][f'psnr{rainy}']:.2f} dB / {rows[p][f'ssim{rainy}']:.4f}"
-        for p in PROTOCOL_NAMES
+        for p in protocol_names()
         if p in rows
     }
 

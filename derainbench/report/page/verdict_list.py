@@ -134,9 +134,14 @@ def tally(papers: list[PaperVerdicts]) -> list[tuple[str, int]]:
     """How many claims have each verdict; those with more than one count as :data:`SEVERAL`."""
     counts: Counter[str] = Counter()
     for claim in (claim for paper in papers for claim in paper.claims):
-        words = {line.verdict for line in claim["lines"]}
-        counts[words.pop() if len(words) == 1 else SEVERAL] += 1
+        counts[word_of(claim)] += 1
     return [(word, counts[word]) for word in (*SYMBOLS, SEVERAL) if counts[word]]
+
+
+def word_of(claim: dict[str, Any]) -> str:
+    """The verdict on a claim of :func:`paper_verdicts`; :data:`SEVERAL` where it has more than one."""
+    words = {line.verdict for line in claim["lines"]}
+    return str(words.pop()) if len(words) == 1 else SEVERAL
 
 
 def _claim(claim: dict[str, Any]) -> dict[str, Any]:

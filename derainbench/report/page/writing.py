@@ -12,14 +12,14 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from derainbench import __version__
+from derainbench.catalog.protocols import protocols
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
 from derainbench.data.leaks import NEAR
 from derainbench.foundation import provenance
 from derainbench.foundation.files import write_text
 from derainbench.foundation.outputs import staged_folder
-from derainbench.metrics.protocols import PROTOCOLS
-from derainbench.report.page import verdict_list
+from derainbench.report.page import papers_meet, verdict_list
 from derainbench.report.page.content import page_content
 from derainbench.report.page.parts import TITLES, Page
 
@@ -92,9 +92,10 @@ def write_page(config: Config, out: Path) -> Path:
                 tally=verdict_list.tally,
                 symbols=verdict_list.SYMBOLS,
                 several=verdict_list.SEVERAL,
+                words=papers_meet.WORDS,
                 meanings={str(outcome): outcome.meaning for outcome in Outcome},
                 near=NEAR,
-                protocols=PROTOCOLS.values(),
+                protocols=protocols().values(),
                 record=provenance.record(),
                 version=__version__,
                 scripts=SCRIPTS,

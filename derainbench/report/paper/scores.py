@@ -10,10 +10,10 @@ import pandas as pd
 
 from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.dataset_entries import dataset_entries
+from derainbench.catalog.protocols import protocol_names
 from derainbench.config.schema import Config
 from derainbench.foundation.frames import is_empty, records
 from derainbench.metrics.infinite import infinite_note
-from derainbench.metrics.protocols import PROTOCOL_NAMES
 from derainbench.report.paper.cells import artefact_table, because
 from derainbench.report.paper.published import (
     UNKNOWN_PROTOCOL,
@@ -197,7 +197,7 @@ def _row(
     third_party = score is not None and score["third_party"]
     printed, other = (None, score) if third_party else (score, None)
     stated = score["protocol"] if score else UNKNOWN_PROTOCOL
-    protocol = stated if stated in PROTOCOL_NAMES else config.figures.protocol
+    protocol = stated if stated in protocol_names() else config.figures.protocol
     psnr, ssim = (run.get(f"{m}_{protocol}", EMPTY) if run else EMPTY for m in ("psnr", "ssim"))
     reason = ""
     if printed and run and stated != protocol:

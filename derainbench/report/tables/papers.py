@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
-from derainbench.catalog.audited_papers import AuditedPaper, read_audited_paper
-from derainbench.catalog.model_cards import model_card
-from derainbench.catalog.verdicts import Outcome
+from derainbench.audit.side_by_side import (
+    NETWORK,
+    OTHER_COUNTER,
+    WORDS,
+    claims_column,
+    side_by_side,
+)
+from derainbench.catalog.costs import DEFAULT_COSTS
+from derainbench.catalog.margins import margins
+from derainbench.catalog.scenarios import scenarios
 from derainbench.config.schema import Config
-from derainbench.data.restored import OTHERS
-from derainbench.energy.records import ATTENTION, SPIKES
 from derainbench.foundation.frames import is_empty, records
-from derainbench.metrics.infinite import finite, infinite_note
+from derainbench.metrics.infinite import infinite_note
+from derainbench.report.tables.break_even import scenario_text
+from derainbench.report.tables.qualities import STRUCTURE_ONLY
 from derainbench.report.tables.table import (
     OWN_COLUMNS,
     OWN_HEADINGS,
@@ -23,125 +28,116 @@ from derainbench.report.tables.table import (
     captioned,
     number,
 )
-from derainbench.results.layout import layout_of
-from derainbench.results.reading import read_table
-from derainbench.results.runs import run_variants
 from derainbench.results.scores import read_scores
 
-NETWORK, COUNTERPART = "spiking network", "ANN counterpart"
-SEVERAL = "with several verdicts"
+FULL_SIZE = "full size"
+MOST_EQUALS = 3  # that a cell names; more are counted
 
 
 def papers(config: Config) -> Table:
-    """Every paper's network and its ANN counterpart: structure, claims, and scores where run.
+    """Every paper's network and its ANN counterpart, at full size and run by run.
+
+    One row per network or run, under the default costs; every cost table in the CSV.
 
     Raises:
-        BenchError: if the structure has not been counted, or nothing has been judged.
+        BenchError: if structure, scenarios or cross-checks were not computed, or nothing judged.
     """
-    rows = [row for name in config.paper_names for row in _rows(config, read_audited_paper(name))]
-    prefix = OWN_COLUMNS[config.label]
-    frame = pd.DataFrame(rows, columns=_columns(prefix))
-    heading = f"PSNR (dB), {OWN_HEADINGS[config.label].lower()}"
-    again = frame[["paper", "model"]].duplicated()
-    view = [
-        _network_cells(row, blank=repeated)
-        | {"Run": row["run_title"], heading: number(row[f"{prefix}_psnr"], 2)}
-        for row, repeated in zip(records(frame), again, strict=True)
-    ]
-    note = infinite_note(_shown_scores(config))
-    caption = captioned(
-        config,
-        "every paper's spiking network and the ANN of the same topology, at full size: parameters "
-        "and dense MACs of one 256x256 image, all time steps counted, on spikes and on analog "
-        "input, attention apart. Claims: how many, findings about the code among them, have which "
-        "verdict under this configuration; with several, where the answer depends on assumptions. "
-        "Energy saved, claimed: as the paper states it, not a comparison of the runs here. "
-        f"PSNR: of every run on {config.figures.dataset}, protocol "
-        f"{config.figures.protocol}, mean over images and seeds; runs may be smaller than the "
-        f"paper's network.{note}",
+    frame = side_by_side(config)
+    view: list[dict[str, str]] = []
+    grey: list[int] = []
+    earlier: dict[str, Any] = {}
+    for _, rows in frame.groupby(["paper", "model", "run"], sort=False):
+        of_account = {r["scenario"]: r for r in records(rows[rows["costs"] == DEFAULT_COSTS])}
+        row = records(rows)[0]
+        if row["run"] and not row["equals"]:
+            grey.append(len(view))
+        view.append(_shown(config, row, of_account, earlier))
+        earlier = row
+    return Table(
+        "papers", _caption(config), _as_kept(config, frame), pd.DataFrame(view), frozenset(grey)
     )
-    return Table("papers", caption, frame, pd.DataFrame(view))
 
 
-def _network_cells(row: dict[str, Any], *, blank: bool) -> dict[str, str]:
-    """What is known of a network whatever is run; blank where the row above says it."""
+def _as_kept(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as CSV: whose numbers they are, PSNR in the configuration's own column."""
+    frame = frame.rename(columns={"psnr": f"{OWN_COLUMNS[config.label]}_psnr"})
+    frame.insert(0, "label", config.label)
+    frame.insert(0, "configuration", config.name)
+    return frame
+
+
+def _caption(config: Config) -> str:
+    margin = margins().equal_quality_margin_db.value
+    return captioned(
+        config,
+        "every paper's spiking network and the ANN of the same topology. Full size: parameters and "
+        "dense MACs of one 256x256 image from the structure alone, all time steps counted, on spikes "
+        f"and on analog input, attention apart; {OTHER_COUNTER}: the parameters that this counter "
+        "sees, which knows no layer of spikingjelly's; energy from that of a network which never fires to that of one "
+        f"whose neurons always do. {STRUCTURE_ONLY} Runs of this configuration may be smaller than "
+        f"the paper's network: PSNR on {config.figures.dataset}, protocol "
+        f"{config.figures.protocol}, mean over images and seeds; energy per image at the measured "
+        "firing rate. Trained under one budget are those whose budget reads the same. Energies may be "
+        f"compared between runs of equal quality, within {margin:g} dB on the same images; greyed: "
+        f"runs without such another one here. Costs {DEFAULT_COSTS}, nothing reused, no zero "
+        f"skipped; the CSV has every cost table. {scenario_text()} Energy saved, claimed: as the "
+        "paper states it, not a comparison of the runs here. Claims: how many, findings about the "
+        "code among them, have which verdict under this configuration; with several, where the "
+        f"answer depends on assumptions.{infinite_note(_shown_scores(config))}",
+    )
+
+
+def _shown(
+    config: Config,
+    row: dict[str, Any],
+    of_account: dict[str, dict[str, Any]],
+    earlier: dict[str, Any],
+) -> dict[str, str]:
+    """One line for people; what the line above it says of the same network is not repeated."""
+    again = row["model"] == earlier.get("model")
+    energies = {f"Energy ({s}) (mJ)": energy_text(of_account.get(s, {})) for s in scenarios()}
+    psnr = number(row["psnr"], 2)
     saving = row["claimed_saving"]
-    cells = {
-        "Paper": row["citation"] if row["role"] == NETWORK else "",
-        "Network": row["title"],
-        "Role": row["role"],
+    return {
+        "Paper": "" if again or row["role"] != NETWORK else row["citation"],
+        "Network": "" if again else row["title"],
+        "Role": "" if again else row["role"],
+        "Size, or run": row["run_title"] or FULL_SIZE,
         "Parameters": number(row["parameters"]),
+        f"Parameters, {OTHER_COUNTER}": number(row["thop_parameters"]),
         "GMACs on spikes": number(row["spike_gmacs"], 2),
         "GMACs on analog input": number(row["analog_gmacs"], 2),
-        "Energy saved, claimed": "" if is_empty(saving) else f"{100 * saving:.0f} %",
-        "Claims": _claims_text(row),
+        "Budget": row["budget"] if row["run"] else "",
+        "Seeds": number(row["seeds"]),
+        # An energy never stands beside an empty cell.
+        f"PSNR (dB), {OWN_HEADINGS[config.label].lower()}": psnr
+        or ("no scores" if any(energies.values()) else ""),
+        "Of equal quality": _equals_text(row["equals"]) if row["run"] else "",
+        **energies,
+        "Energy saved, claimed": "" if again or is_empty(saving) else f"{100 * saving:.0f} %",
+        "Claims": "" if again else claims_text(row),
     }
-    return dict.fromkeys(cells, "") if blank else cells
 
 
-def _columns(prefix: str) -> list[str]:
-    columns = ["configuration", "label", "paper", "citation", "model", "title", "role"]
-    columns += ["parameters", "spike_gmacs", "analog_gmacs", "claimed_saving"]
-    columns += [_claims_column(words) for words in (*Outcome, SEVERAL)]
-    return [
-        *columns,
-        "run",
-        "run_title",
-        "dataset",
-        "protocol",
-        "images",
-        "seeds",
-        f"{prefix}_psnr",
-    ]
+def energy_text(account: dict[str, Any]) -> str:
+    """``12.31`` of a run or an ANN, ``0.00 to 493.10`` of a spiking network at any rate; or nothing."""
+    if not is_empty(account.get("mj")):
+        return number(account["mj"], 2)
+    never, always = (number(account.get(f"{rate}_mj"), 2) for rate in ("never", "always"))
+    return never if never == always else f"{never} to {always}"
 
 
-def _claims_column(words: str) -> str:
-    """``claims_not_testable_here``."""
-    return f"claims_{words.replace(' ', '_')}"
+def _equals_text(equals: str) -> str:
+    names = [name for name in equals.split("; ") if name]
+    if len(names) > MOST_EQUALS:
+        names[MOST_EQUALS:] = [f"{len(names) - MOST_EQUALS} more"]
+    return "; ".join(names) or "none here"
 
 
-def _claims_text(row: dict[str, Any]) -> str:
+def claims_text(row: dict[str, Any]) -> str:
     """``5 reproduced, 1 contradicted, 1 with several verdicts``."""
-    counts = {words: row[_claims_column(words)] for words in (*Outcome, SEVERAL)}
-    return ", ".join(f"{n:.0f} {words}" for words, n in counts.items() if n > 0)
-
-
-def _claims(verdicts: pd.DataFrame) -> dict[str, int]:
-    """How many claims have which verdict; those whose answer depends on assumptions apart."""
-    words = [set(of_claim["verdict"]) for _, of_claim in verdicts.groupby("claim")]
-    counts = Counter(next(iter(several)) if len(several) == 1 else SEVERAL for several in words)
-    return {_claims_column(word): counts[word] for word in (*Outcome, SEVERAL)}
-
-
-def _rows(config: Config, paper: AuditedPaper) -> Iterator[dict[str, Any]]:
-    """The paper's network and its counterpart, a row per run, or one without a run."""
-    layout = layout_of(config)
-    models = read_table(layout.models).set_index("model")
-    layers = read_table(layout.structure / "layers.csv")
-    claims = read_table(layout.claims)
-    verdicts = claims[claims["paper"] == paper.name]
-    for model in paper.networks:
-        is_network = model == paper.network
-        counted = layers[(layers["model"] == model) & (layers["role"] != ATTENTION)]
-        on_spikes = counted["input"] == SPIKES
-        row = {
-            "configuration": config.name,
-            "label": config.label,
-            "paper": paper.name,
-            "citation": model_card(paper.network).citation,
-            "model": model,
-            "title": model_card(model).title,
-            "role": NETWORK if is_network else COUNTERPART,
-            "parameters": models.loc[model, "parameters"],
-            "spike_gmacs": counted.loc[on_spikes, "macs"].sum() / 1e9,
-            "analog_gmacs": counted.loc[~on_spikes, "macs"].sum() / 1e9,
-        }
-        if is_network:
-            row["claimed_saving"] = paper.claimed_saving
-            row |= _claims(verdicts)
-        runs = list(_runs(config, model))
-        for run in runs or [{"run": "", "run_title": ""}]:
-            yield row | run
+    counts = {word: row[claims_column(word)] for word in WORDS}
+    return ", ".join(f"{n:.0f} {word}" for word, n in counts.items() if n > 0)
 
 
 def _shown_scores(config: Config) -> pd.DataFrame:
@@ -149,23 +145,3 @@ def _shown_scores(config: Config) -> pd.DataFrame:
     scores = read_scores(config)
     on_set = scores["dataset"] == config.figures.dataset
     return scores[on_set & (scores["protocol"] == config.figures.protocol)]
-
-
-def _runs(config: Config, model: str) -> Iterator[dict[str, Any]]:
-    """The scores of every run of a model on the set of the figures, under their protocol."""
-    shown = _shown_scores(config)
-    first = {entry.run: entry for entry in run_variants(config)}
-    for run, entry in first.items():
-        of_run = shown[shown["run"] == run]
-        if entry.spec.network != model or of_run.empty:
-            continue
-        per_seed = finite(of_run).groupby("variant")["psnr"].mean()
-        yield {
-            "run": run,
-            "run_title": entry.title if entry.spec.counted else f"{entry.title} ({OTHERS})",
-            "dataset": config.figures.dataset,
-            "protocol": config.figures.protocol,
-            "images": of_run["image"].nunique(),
-            "seeds": len(per_seed) if entry.spec.train else None,
-            f"{OWN_COLUMNS[config.label]}_psnr": per_seed.mean(),
-        }

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from derainbench.catalog.protocols import present_protocols
 from derainbench.config.runs import IMAGES
 from derainbench.config.schema import Config
 from derainbench.data.restored import OTHERS
 from derainbench.foundation.frames import records
 from derainbench.metrics.infinite import finite, infinite_images, infinite_note
-from derainbench.metrics.protocols import present_protocols
 from derainbench.report.tables.table import (
     RAINY,
     Table,

@@ -7,11 +7,11 @@ import pandas as pd
 from derainbench.audit import method_comparisons
 from derainbench.audit.published_agreement import against_published
 from derainbench.audit.selection import selection as selection_frame
+from derainbench.catalog.protocols import present_protocols
 from derainbench.config.schema import Config
 from derainbench.data.restored import OTHERS
 from derainbench.foundation.frames import is_empty, records
 from derainbench.metrics.infinite import infinite_note
-from derainbench.metrics.protocols import present_protocols
 from derainbench.report.tables.table import Table, captioned, number, scores_text
 from derainbench.results.scores import read_scores
 from derainbench.statistics.bootstrap import LEVEL
