@@ -6,12 +6,13 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 from helpers import ROOT
 
 from derainbench.catalog.verdicts import Outcome
-from derainbench.workflow import run
+from derainbench.workflow import fork_server, run
 from derainbench.workflow.verdict_summary import SUMMARY, verdict_summary
 
 OUTPUT = """Using workflow specific profile profiles/default for setting default command line arguments.
@@ -118,6 +119,7 @@ class Snakemake:
     ],
 )  # fmt: skip
 def test_the_end_is_said(monkeypatch, capsys, text, status, stdout, stderr):
+    monkeypatch.setattr(fork_server, "serving", lambda: nullcontext({}))
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: Snakemake(text, status))
     assert run.main(["--cores", "1"]) == status
     out, err = capsys.readouterr()

@@ -6,12 +6,13 @@ Snakemake's own words are shown.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -26,6 +27,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from derainbench.workflow import fork_server
 from derainbench.workflow.verdict_summary import SUMMARY
 
 RULES = Path(__file__).resolve().parent.parent.parent / "workflow" / "rules"
@@ -111,8 +113,14 @@ def time_left(elapsed: float, done: int, total: int) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Runs Snakemake and shows how far it is; gives its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    with fork_server.serving() as environment:
+        return _run(arguments, os.environ | environment)
+
+
+def _run(arguments: list[str], environment: Mapping[str, str]) -> int:
     process = subprocess.Popen(
         [sys.executable, "-m", "snakemake", *arguments],
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
