@@ -1,5 +1,7 @@
 """``python -m derainbench`` is the same as ``derainbench``."""
 
+import sys
+
 from derainbench.foundation.stopping import stop_at_once, stop_orderly
 
 stop_at_once()  # what follows takes a while to import
@@ -16,4 +18,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    from derainbench.workflow.fork_server import status_of_fork
+
+    if (status := status_of_fork()) is not None:
+        sys.exit(status)
     main()

@@ -6,12 +6,13 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 from helpers import ROOT
 
 from derainbench.catalog.verdicts import Outcome
-from derainbench.workflow import recovery, run, supervision
+from derainbench.workflow import fork_server, recovery, run, supervision
 from derainbench.workflow.verdict_summary import SUMMARY, verdict_summary
 
 OUTPUT = """Using workflow specific profile profiles/default for setting default command line arguments.
@@ -130,6 +131,7 @@ class Snakemake:
 def test_the_end_is_said(monkeypatch, capsys, text, status, stdout, stderr):
     monkeypatch.setattr(supervision, "snakemake", lambda *_: Snakemake(text, status))
     monkeypatch.setattr(recovery, "clear", lambda _: None)
+    monkeypatch.setattr(fork_server, "serving", lambda: nullcontext({}))
     assert run.main(["--cores", "1"]) == status
     out, err = capsys.readouterr()
     assert out.startswith(stdout) and err.endswith(stderr)
