@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,6 +223,22 @@ def test_a_folder_that_cannot_be_written_to_stops_nothing(tmp_path, image, capsy
     run.make_room(100)
     assert np.array_equal(run.read(image), noise(20, 30))
     assert "Not a directory" in one_line(capsys.readouterr().err.strip())
+
+
+def test_files_of_somebody_else_are_used_and_left_alone(folder, image, monkeypatch, decodings):
+    def refused(*_, **__):
+        raise PermissionError(1, "Operation not permitted")
+
+    run = opened(folder, image, bound=0)
+    opened(folder, image).read(image)
+    [file] = files_in(folder)
+    other = file.with_name("another.npy")
+    other.write_bytes(b"of another image")
+    monkeypatch.setattr(os, "utime", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+    run.make_room(1800)
+    assert isinstance(run.read(image), np.memmap) and len(decodings) == 1
+    assert set(files_in(folder)) == {file, other}
 
 
 def test_the_bound_is_chosen_and_0_turns_the_folder_off(folder, split, monkeypatch):

@@ -22,6 +22,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -113,11 +114,12 @@ class DecodedImages:
         others, total = [], 0
         for file, facts in _files_below(self.folder):
             if file in mine:
-                os.utime(file)
+                with suppress(OSError):  # of somebody else
+                    os.utime(file)
                 needed -= facts.st_size
             elif file.name.startswith("."):
                 if facts.st_mtime < time.time() - ABANDONED:
-                    file.unlink(missing_ok=True)
+                    _delete(file)
                 continue
             else:
                 others.append((facts.st_mtime, file, facts.st_size))
@@ -125,8 +127,7 @@ class DecodedImages:
         for _, file, size in sorted(others):
             if total + max(needed, 0) <= self.bound:
                 break
-            file.unlink(missing_ok=True)
-            total -= size
+            total -= size if _delete(file) else 0
 
     def _mapped(self, file: Path) -> np.ndarray | None:
         """The array of a file, if there is one and it is sound."""
@@ -208,6 +209,14 @@ def _bound() -> int:
     except ValueError as error:
         raise BenchError(f"{BOUND_VARIABLE}: '{text}' is no number of gigabytes") from error
     return int(gigabytes * 1e9)
+
+
+def _delete(file: Path) -> bool:
+    """Deletes a file, if it may; says whether it is gone."""
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+        return True
+    return False
 
 
 def _files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
