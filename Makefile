@@ -55,8 +55,8 @@ fuzz: .venv/.installed ## readers of foreign bytes, 100,000 inputs each; one: RE
 		$(RUN) python tests/fuzzing/fuzz.py $$reader -runs=$(FUZZ_RUNS) -rss_limit_mb=4096 -print_final_stats=1 -verbosity=0 || exit 1; \
 	done
 
-kills: .venv/.installed ## a small configuration killed KILLS=100 times, held to a run in peace
-	@$(RUN) OMP_NUM_THREADS=1 python tools/killtest.py --kills $(KILLS)
+kills: .venv/.installed ## a small configuration killed KILLS=100 times; KEEP=FOLDER keeps what came of it
+	@$(RUN) OMP_NUM_THREADS=1 python tools/killtest.py --kills $(KILLS) $(if $(KEEP),--out $(KEEP))
 
 lint: .venv/.installed ## ruff, import-linter, mypy, snakefmt, snakemake --lint
 	$(RUN) ruff check .

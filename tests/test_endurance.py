@@ -2,10 +2,16 @@
 
 import sys
 
+import pytest
 from helpers import ROOT, read_json
 
 sys.path.insert(0, str(ROOT / "tools"))
 import killtest
+
+pytestmark = pytest.mark.skipif(
+    not killtest.REFERENCE.is_dir(),
+    reason="no kill test is kept: make kills KEEP=results/reference/endurance",
+)
 
 
 def test_the_document_shows_the_committed_kill_test():
