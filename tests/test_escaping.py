@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import browsing
 import pandas as pd
 import pytest
 from invented import results
@@ -94,25 +96,52 @@ def hostile(tmp_path_factory):
         yield folder / config.results, poisoned_config(config)
 
 
+@pytest.fixture(scope="module")
+def page(hostile):
+    """The page of these results, a file."""
+    folder, config = hostile
+    return write_page(config, folder / "report")
+
+
+browser = pytest.fixture(scope="module")(browsing.browser)
+
+
 def shown(page: str) -> int:
     """How often the page shows the payload as text."""
     return page.count("&lt;script&gt;stolen()&lt;/script&gt;")
 
 
-def test_no_text_of_a_file_acts_on_the_page(hostile):
-    folder, config = hostile
-    page = write_page(config, folder / "report").read_text()
-    elements = Elements(page)
+def test_no_text_of_a_file_acts_on_the_page(page):
+    text = page.read_text()
+    elements = Elements(text)
     own = {f"assets/{name}" for name in SCRIPTS} | {"onsubmit=return false"}
     assert elements.acting() == own | {'document.documentElement.classList.add("js")'}
     assert not [a for tag, a in elements.elements if tag == "img" and a.get("src") == "x"]
-    assert shown(page) > 200  # in titles, cells, captions, attributes
-    assert page.count(r"\u003cscript\u003estolen()") > 10  # in the data of the plots
+    assert shown(text) > 200  # in titles, cells, captions, attributes
+    assert text.count(r"\u003cscript\u003estolen()") > 10  # in the data of the plots
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browsing.CHROMIUM is None, reason="no Chromium: chromium is not on PATH")
+def test_a_browser_runs_none_of_it_and_plots_name_it_as_it_is_written(page, browser):
+    tab = browser.new_page()
+    tab.add_init_script("window.stolen = () => { window.ran = true; }")
+    tab.goto(page.as_uri())
+    tab.locator("#pareto").scroll_into_view_if_needed()
+    tab.wait_for_selector("#pareto-plot .scatterlayer")
+    labels = "[...document.querySelectorAll('#pareto-plot text')].map(t => t.textContent)"
+    tab.select_option("#pareto-x", "method")
+    names = "document.getElementById('pareto-plot').data.flatMap(t => t.x).length"
+    assert sum(PAYLOAD in label for label in tab.evaluate(labels)) == tab.evaluate(names) > 0
+    assert tab.evaluate("window.ran") is None
+    tab.close()
 
 
 def test_no_text_of_a_file_acts_where_two_folders_are_compared(hostile, tmp_path):
-    folder, _ = hostile
-    page = write_diff(folder, folder, tolerances.load(), tmp_path).read_text()
+    folder, config = hostile
+    shutil.copytree(folder / "tables", tmp_path / "b" / "tables")
+    (tmp_path / "b" / "config.json").write_text(config.model_dump_json())
+    page = write_diff(tmp_path / "b", tmp_path / "b", tolerances.load(), tmp_path).read_text()
     assert Elements(page).acting() == set()
     assert shown(page) > 50
 
