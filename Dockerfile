@@ -21,4 +21,4 @@ RUN touch pyproject.toml && make .venv/.installed
 # Whoever runs it needs no account in the image; what libraries keep for themselves goes to /tmp.
 ENV PATH=/derainbench/.venv/bin:$PATH HOME=/tmp
 WORKDIR /work
-CMD ["snakemake", "--snakefile", "/derainbench/Snakefile", "--cores", "all"]
+CMD ["derainbench", "reproduce"]
