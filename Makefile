@@ -1,6 +1,7 @@
 # `make reproduce` turns a fresh clone into the tables, the figure and the report.
 PYTHON ?= python3
 BIN := .venv/bin
+SUPPLY := .venv/supply
 READERS ?= image weights archive configuration card assignment table json
 FUZZ_RUNS ?= 100000
 KILLS ?= 100
@@ -11,7 +12,7 @@ OUT ?= results/replayed
 # Rules call `derainbench` and `python` by name: the ones of .venv.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help reproduce check real archive replay validator test coverage test-gpu fuzz kills lint lock clean
+.PHONY: help reproduce check real archive replay validator test coverage test-gpu fuzz kills lint lock advisories sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +70,21 @@ lint: .venv/.installed ## ruff, import-linter, mypy, snakefmt, snakemake --lint
 lock: ## requirements.lock and environment.yml; newer versions: make lock OPTIONS=--upgrade
 	$(PYTHON) tools/lock.py $(OPTIONS)
 
+advisories: $(SUPPLY)/.installed ## known vulnerabilities of the locked versions, accepted ones with reasons; asks pypi.org
+	@$(PYTHON) tools/advisories.py $(SUPPLY)/bin/pip-audit
+
+sbom: $(SUPPLY)/.installed ## dist/: every installed package (CycloneDX), and the licence of each
+	@mkdir -p dist
+	@$(BIN)/python tools/licences.py dist/licences.csv
+	@$(SUPPLY)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON --output-file dist/sbom.cdx.json $(BIN)/python
+	@echo "dist/licences.csv dist/sbom.cdx.json"
+
+# In a place of their own, as the validator: they would change what they look at.
+$(SUPPLY)/.installed: .venv/.installed
+	@$(PYTHON) -m venv --clear $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install --quiet pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	@touch $@
+
 clean: ## delete the results of runs; results/reference stays
 	@if [ -d results ]; then find results -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +; fi
 
@@ -76,11 +92,15 @@ clean: ## delete the results of runs; results/reference stays
 # .venv is made anew. It is laid last, so that a killed install leaves none.
 # OpenCV comes twice: facexlib wants the build with windows, pyiqa the one without, and both write
 # the same files. The one without goes last, because the other cannot be imported without libGL.
+# Packages that come as source alone are built with the locked setuptools, so it goes first: nothing
+# is installed or run that has no hash in the lock. The lock is complete, so pip resolves nothing: with
+# hashes it stumbles over extras (`coverage[toml]`) if it does.
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "derainbench needs Python 3.11 or newer, not " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
 	@cmp -s requirements.lock $@ || { \
 		rm -f $@ && $(PYTHON) -m venv --clear .venv && \
-		$(BIN)/python -m pip install --no-deps "$$(grep '^opencv-python==' requirements.lock)" && \
-		$(BIN)/python -m pip install -r requirements.lock; }
+		sed -nE '/^(setuptools|opencv-python)==/,/[^\\]$$/p' requirements.lock > .venv/first.lock && \
+		$(BIN)/python -m pip install --require-hashes --no-deps -r .venv/first.lock && \
+		$(BIN)/python -m pip install --require-hashes --no-deps --no-build-isolation -r requirements.lock; }
 	@$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	@cp requirements.lock $@.new && mv $@.new $@

@@ -12,6 +12,7 @@ from derainbench.config.schema import Config
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import digest_of
+from derainbench.foundation.frames import markdown_text
 from derainbench.foundation.packages import ROOT
 from derainbench.foundation.settings import read_yaml
 
@@ -84,4 +85,4 @@ def _about(config: Config, citation: dict[str, Any]) -> About:
 
 
 def _readme(config: Config, about: About) -> str:
-    return _README.format(title=about.name, name=config.name, version=about.version)
+    return _README.format(title=markdown_text(about.name), name=config.name, version=about.version)

@@ -14,7 +14,7 @@ import pandas as pd
 from derainbench.catalog.tolerances import Rule, Tolerances
 from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.frames import as_markdown, read_csv, records
+from derainbench.foundation.frames import as_markdown, markdown_text, read_csv, records
 
 KINDS = (".csv", ".json")
 OF_ONE_RUN = ("scores/", "energy/", "estimators/", "spikes/", "runs/")  # then RUN/VARIANT
@@ -272,7 +272,7 @@ def markdown(comparison: Comparison) -> str:
         f"Reference `{comparison.reference}`, results `{comparison.results}`. "
         f"{comparison.summary()}.",
     ]
-    lines += ["", f"{comparison.note()}."] if comparison.note() else []
+    lines += ["", f"{markdown_text(comparison.note())}."] if comparison.note() else []
     drifts = comparison.all_drifts()
     if drifts:
         lines += ["", as_markdown(pd.DataFrame(drifts), disable_numparse=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def as_markdown(table: pd.DataFrame, **options: Any) -> str:
-    """A table as Markdown, its cells as they are: a bar or a line break in one ends no cell.
+    """A table as Markdown, its cells as they are: no bar or line break ends one, no tag acts.
 
     Args:
         table: without its index.
@@ -27,10 +28,21 @@ def as_markdown(table: pd.DataFrame, **options: Any) -> str:
     return str(plain.to_markdown(index=False, **options))
 
 
+def markdown_text(text: str) -> str:
+    """Text for Markdown in which no HTML tag, link or picture acts: they are shown as written."""
+    return re.sub(r"<(?=[A-Za-z/!?])", r"\\<", text).replace("](", r"]\(")
+
+
+def written_in_markdown(cell: str) -> str:
+    """What a cell of :func:`as_markdown` was before it was written."""
+    return cell.replace(r"\|", "|").replace(r"\<", "<").replace(r"]\(", "](")
+
+
 def _in_a_cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    return value.replace("|", r"\|").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
+    plain = value.replace("|", r"\|").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
+    return markdown_text(plain)
 
 
 def is_empty(cell: Any) -> bool:

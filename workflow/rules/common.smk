@@ -22,7 +22,7 @@ sys.path.insert(0, workflow.basedir)  # the harness is used in place, installed 
 from derainbench.catalog.job_resources import job_resources
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.papers import read_paper
-from derainbench.config import schema
+from derainbench.config import checks, schema
 from derainbench.foundation import owner
 from derainbench.foundation.errors import BenchError
 from derainbench.results import expected

@@ -12,6 +12,7 @@ import pandas as pd
 from derainbench.catalog.papers import Paper, called
 from derainbench.config.schema import Config
 from derainbench.foundation.documents import document_text
+from derainbench.foundation.frames import written_in_markdown
 from derainbench.report.page import pictures
 from derainbench.report.page.origins import Origin, origin
 from derainbench.report.page.pictures import Picture
@@ -82,5 +83,7 @@ def _artefact(folder: Path, name: str, facts: dict[str, Any], assets: Path) -> S
 def read_markdown(file: Path) -> pd.DataFrame:
     """The cells of a table that was written as Markdown, as text."""
     lines = [line for line in document_text(file).splitlines() if line[:1] == "|"]
-    rows = [[c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", r)[1:-1]] for r in lines]
+    rows = [
+        [written_in_markdown(c.strip()) for c in re.split(r"(?<!\\)\|", r)[1:-1]] for r in lines
+    ]
     return pd.DataFrame(rows[2:], columns=rows[0]) if rows else pd.DataFrame()

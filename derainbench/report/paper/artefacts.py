@@ -18,7 +18,7 @@ from derainbench.foundation import provenance, reads
 from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import RECORD_SUFFIX, regular_file, write_json, write_text
-from derainbench.foundation.frames import as_markdown
+from derainbench.foundation.frames import as_markdown, markdown_text
 from derainbench.foundation.outputs import staged_folder
 from derainbench.report.figures.architecture import draw
 from derainbench.report.figures.style import KINDS, save, style
@@ -195,7 +195,7 @@ def _write_table(table: Table, label: str, folder: Path) -> list[str]:
     """Markdown, LaTeX that breaks over pages, and CSV with every digit; their names."""
     markdown = as_markdown(table.view, disable_numparse=True)
     texts = {
-        f"{table.name}.md": f"{table.caption}\n\n{markdown}\n",
+        f"{table.name}.md": f"{markdown_text(table.caption)}\n\n{markdown}\n",
         f"{table.name}.tex": long_latex(table, label),
         f"{table.name}.csv": table.frame.to_csv(index=False, float_format="%.8g"),
     }

@@ -42,7 +42,7 @@ def latex(table: Table, label: str) -> str:
 def long_latex(table: Table, label: str) -> str:
     """A table as LaTeX: as wide as the page, cells wrapped, over several pages if need be."""
     if table.view.empty:
-        return f"\\paragraph{{{table.name}}} {latex_escaped(table.caption)}\n"
+        return f"\\paragraph{{{latex_escaped(table.name)}}} {latex_escaped(table.caption)}\n"
     body = table.view.to_latex(
         index=False,
         escape=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 from derainbench.config.schema import Config
 from derainbench.foundation import provenance, reads
 from derainbench.foundation.files import write_text
-from derainbench.foundation.frames import as_markdown
+from derainbench.foundation.frames import as_markdown, markdown_text
 from derainbench.foundation.outputs import staged_folder
 from derainbench.report.tables import statistics
 from derainbench.report.tables.break_even import break_even
@@ -79,7 +79,7 @@ def _write_table(config: Config, table: Table, stage: Path) -> None:
     csv = table.frame.to_csv(index=False, float_format="%.8g")
     write_text(stage / f"{table.name}.csv", csv)
     markdown = as_markdown(table.view, disable_numparse=True)
-    write_text(stage / f"{table.name}.md", f"{table.caption}\n\n{markdown}\n")
+    write_text(stage / f"{table.name}.md", f"{markdown_text(table.caption)}\n\n{markdown}\n")
     label = f"tab:{config.name}-{table.name}"
     write_text(stage / f"{table.name}.tex", latex(table, label))
     provenance.write_record(stage / f"{table.name}.csv", settings={"configuration": config.name})

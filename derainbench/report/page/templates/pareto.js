@@ -4,6 +4,11 @@
   const { data: read, byId, fill, option, plotting, layout, narrow, whenNear } = window.derainbench;
   const data = read("pareto-data");
   if (!data) return;
+  // Plotly reads tags and entities in its texts; what comes from files is shown as it is written.
+  const asWritten = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  for (const point of [...data.points, ...data.published]) {
+    for (const key of ["title", "weights", "counted_on", "kind"]) point[key] &&= asWritten(point[key]);
+  }
   const field = (name) => byId(`pareto-${name}`);
   const AXES = {
     parameters: "parameters",
@@ -50,7 +55,7 @@
       point.weights,
       `PSNR ${number(score.psnr, 2)} dB${score.psnr_sd === null ? "" : ` ± ${number(score.psnr_sd, 2)}`}`
         + ` / SSIM ${number(score.ssim, 4)}, protocol ${state.protocol}`,
-      `${point.images} images of ${point.dataset}`
+      `${point.images} images of ${asWritten(point.dataset)}`
         + (point.seeds === null ? "" : `, ${point.seeds} seed${point.seeds > 1 ? "s" : ""}`),
       `${number(point.parameters, 0)} parameters, ${number(point.gmacs, 2)} GMACs`,
       `energy (${state.scenario}) ${energy === null ? "not known" : `${number(energy, 2)} mJ`}`
