@@ -106,6 +106,10 @@ FETCHED = {
 }
 
 
+# Stand-ins of a rehearsal, by their folder.
+STAND_INS = {Path(CONFIG.dataset_folder(n)).name: CONFIG.datasets[n] for n in sets_of("stand-in")}
+
+
 def acquired(dataset):
     """The dataset.json that a set is there with; nothing for a folder of the user's."""
     is_folder = CONFIG.datasets[dataset].kind == "folder"
@@ -178,6 +182,7 @@ def verify_arguments(wildcards):
     entry, dataset = CONFIG.catalogue_name(wildcards.dataset), CONFIG.datasets[wildcards.dataset]
     parts = [f"--as {entry}"] if entry else []
     parts += ["--subset"] if getattr(dataset, "subset", False) else []
+    parts += ["--stand-in"] if dataset.kind == "stand-in" else []
     parts += [f"--split {split}" for split in getattr(dataset, "splits", None) or ()]
     return " ".join(parts)
 
