@@ -27,7 +27,7 @@ def rehearse(
         bool, typer.Option("--dry-run", help="Derive the configuration; run nothing.")
     ] = False,
 ) -> None:
-    """Runs a whole configuration at full size but for the amount; see docs/rehearsal.md."""
+    """Runs a configuration's whole workflow at full size but for the amount: docs/rehearsal.md."""
     from derainbench.config.schema import load
     from derainbench.rehearsal.running import (
         limits_of,

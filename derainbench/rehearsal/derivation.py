@@ -66,13 +66,14 @@ def derived(config: Config, limits: Limits, foresee: Foresee) -> Config:
         BenchError: for runs that take images or weights of others, and for sets that are none of the
             catalogue: for those there are no stand-ins.
     """
+    footprints = _footprints(config, foresee)
     values = config.model_dump(mode="json", exclude_none=True)
     values |= {
         "name": PREFIX + config.name,
         "label": "rehearsal",
         "title": f"Rehearsal of: {config.title}",
         "datasets": {name: _set(config, name) for name in config.datasets},
-        "runs": {name: _run(config, name, limits, foresee) for name in config.runs},
+        "runs": {name: _run(config, name, limits, footprints[name]) for name in config.runs},
         "threads": {"train": limits.cores, "infer": 1},
         "workers": min(config.workers, int(limits.cores > 2)),
     }
@@ -97,15 +98,28 @@ def _set(config: Config, name: str) -> dict[str, Any]:
     return values
 
 
-def _run(config: Config, name: str, limits: Limits, foresee: Foresee) -> dict[str, Any]:
+def _footprints(config: Config, foresee: Foresee) -> dict[str, Footprint]:
+    """What a training of every run takes: of those by one budget the most, so that they stay alike."""
+    found: dict[str, tuple[str, Footprint]] = {}
+    for name, run in config.runs.items():
+        if run.train is None:
+            raise BenchError(
+                f"runs.{name}: a rehearsal has no {'weights' if run.weights else 'images'} of others; "
+                "only runs that are trained can be rehearsed"
+            )
+        recipe = config.recipe(name)
+        found[name] = recipe.model_dump_json(), foresee(run, recipe)
+    most: dict[str, Footprint] = {}
+    for budget, own in found.values():
+        other = most.get(budget, own)
+        most[budget] = Footprint(max(own.state, other.state), max(own.per_pixel, other.per_pixel))
+    return {name: most[budget] for name, (budget, _) in found.items()}
+
+
+def _run(config: Config, name: str, limits: Limits, footprint: Footprint) -> dict[str, Any]:
     run = config.runs[name]
-    if run.train is None:
-        raise BenchError(
-            f"runs.{name}: a rehearsal has no {'weights' if run.weights else 'images'} of others; "
-            "only runs that are trained can be rehearsed"
-        )
-    recipe = config.recipe(name)
-    changes = shortened(run, recipe, limits, foresee(run, recipe))
+    assert run.train is not None
+    changes = shortened(run, config.recipe(name), limits, footprint)
     values = run.model_dump(mode="json", exclude_none=True)
     values["train"]["set"] = run.train.set | changes
     values["train"]["seeds"] = run.train.seeds[: limits.seeds]

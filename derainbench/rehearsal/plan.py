@@ -97,7 +97,8 @@ def _run_tasks(
 def training_seconds(config: Config, name: str, training: Mapping[str, Any]) -> float:
     """Seconds that one training of a run takes: all its steps and validations.
 
-    A step grows with its crops' pixels, and so does a validation.
+    A step takes as long per pixel as the measured one whose crops are nearest in size; so does a
+    validation.
     """
     run, recipe = config.runs[name], config.recipe(name)
     assert run.train is not None
@@ -107,11 +108,9 @@ def training_seconds(config: Config, name: str, training: Mapping[str, Any]) -> 
         held_out = max(1, round(recipe.val_fraction * images))
     select = held_out or split_images(config, run.train.dataset, recipe.select_on) or 0
     monitored = tested_images(config, run.train.dataset) if run.train.monitor else 0
-    steps = [_per_pixel(training, row, "step") for row in training["steps"]]
-    rates = dict(zip(shapes(recipe), steps, strict=True))
     epochs = plan_epochs(recipe, images - held_out)
     stepping = sum(
-        epoch.steps * rates[epoch.crop, epoch.batch_size] * epoch.crop**2 * epoch.batch_size
+        epoch.steps * _rate(training, epoch.crop) * epoch.crop**2 * epoch.batch_size
         for epoch in epochs
     )
     validations = -(-len(epochs) // recipe.validate_every)
@@ -124,6 +123,12 @@ def shapes(recipe: Recipe) -> list[tuple[int, int]]:
     if recipe.phases:
         return [(phase.crop, phase.batch_size) for phase in recipe.phases]
     return [(recipe.crop or 0, recipe.batch_size or 0)]
+
+
+def _rate(training: Mapping[str, Any], crop: int) -> float:
+    """Seconds per pixel of a step with crops of one side."""
+    nearest = min(training["steps"], key=lambda row: abs(row["crop"] - crop))
+    return _per_pixel(training, nearest, "step")
 
 
 def _per_pixel(training: Mapping[str, Any], row: Mapping[str, float], what: str) -> float:
