@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -92,10 +92,12 @@ def run_workflow(file: Path, limits: Limits) -> int:
     A job that fails does not stop those that do not need it: one rehearsal finds all that fails.
     """
     snakefile = ROOT / "Snakefile"
-    if not snakefile.is_file() or shutil.which("snakemake") is None:
+    if not snakefile.is_file() or find_spec("snakemake") is None:
         raise BenchError(f"{snakefile}: no such file; a rehearsal needs a checkout and Snakemake")
     arguments = ["--snakefile", snakefile, "--configfile", file, "--cores", limits.cores]
-    arguments += ["--resources", f"mem_mb={limits.memory_mb}", "gpu=1", "meter=1", "--keep-going"]
+    arguments += ["--resources", f"mem_mb={limits.memory_mb}", "gpu=1", "meter=1"]
+    # One training at a time: it may take all of the memory.
+    arguments += ["--set-resources", f"train:mem_mb={limits.memory_mb}", "--keep-going"]
     command = [sys.executable, "-m", "derainbench.workflow.run", *map(str, arguments)]
     return subprocess.run(command, check=False).returncode
 
