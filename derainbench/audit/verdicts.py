@@ -160,7 +160,7 @@ def write(config: Config, out: Path, names: list[str] | None = None) -> pd.DataF
     for paper in map(read_judged_paper, names or config.paper_names):
         verdicts = judge(config, paper)
         tables.append(table(paper, verdicts))
-        covered.append(coverage.document(paper, verdicts, config.label))
+        covered.append(coverage.document(paper, verdicts, config.judged_as))
         content.append(
             {
                 "paper": paper.name,

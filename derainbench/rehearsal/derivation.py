@@ -74,7 +74,10 @@ def derived(config: Config, limits: Limits, foresee: Foresee) -> Config:
         "title": f"Rehearsal of: {config.title}",
         "datasets": {name: _set(config, name) for name in config.datasets},
         "runs": {name: _run(config, name, limits, footprints[name]) for name in config.runs},
-        "threads": {"train": min(limits.cores, config.threads.train), "infer": 1},
+        "threads": {
+            "train": min(limits.cores, config.threads.train),
+            "infer": min(limits.cores, config.threads.infer),
+        },
         "workers": min(config.workers, int(limits.cores > 2)),
     }
     values["energy"]["images"] = values["spikes"]["images"] = values["figures"]["strip_images"] = 1

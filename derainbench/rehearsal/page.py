@@ -151,7 +151,7 @@ def _memory(measured: Mapping[str, Any]) -> pd.DataFrame:
         known = of_rule.dropna(subset=["memory_mb"])
         if known.empty:
             continue
-        worst = known.loc[known["memory_mb"].idxmax()]
+        worst = known.sort_values("memory_mb").iloc[-1]
         rows.append(
             {
                 "Rule": rule,

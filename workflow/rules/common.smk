@@ -138,7 +138,7 @@ def needs(rule):
     asked = RESOURCES[rule]
     return {
         "mem_mb": lambda w, attempt: asked.memory(attempt),
-        "runtime": lambda w, attempt: asked.time(CONFIG.label, attempt),
+        "runtime": lambda w, attempt: asked.time(CONFIG.judged_as, attempt),
     }
 
 

@@ -73,7 +73,7 @@ rule stand_in:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        **needs("stand_in"),
     params:
         code=code("data stand-in"),
         plan=lambda w: STAND_INS[w.entry],
