@@ -70,7 +70,7 @@ lint: .venv/.installed ## ruff, import-linter, mypy, snakefmt, snakemake --lint
 lock: ## requirements.lock and environment.yml; newer versions: make lock OPTIONS=--upgrade
 	$(PYTHON) tools/lock.py $(OPTIONS)
 
-advisories: $(SUPPLY)/.installed ## known vulnerabilities of the locked versions, accepted ones with reasons; asks pypi.org
+advisories: $(SUPPLY)/.installed ## known vulnerabilities of the locked versions, accepted ones with reasons; takes a network
 	@$(PYTHON) tools/advisories.py $(SUPPLY)/bin/pip-audit
 
 sbom: $(SUPPLY)/.installed ## dist/: every installed package (CycloneDX), and the licence of each

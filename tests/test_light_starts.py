@@ -40,7 +40,7 @@ LIGHT_VERBS = (
         "paper",
         "report",
     ),
-    *("published template", "published add"),
+    *("published template", "published add", "plan", "data stand-in"),
 )
 SECONDS = 1.5
 ATTEMPTS = 3  # another job on the machine slows a process down

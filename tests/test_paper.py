@@ -60,13 +60,13 @@ def test_a_users_own_training_is_no_published_score(made):
     assert row["reproduced_reason"] == "data set not in this configuration"
 
 
-@pytest.mark.parametrize("label", ["smoke", "study", "paper"])
+@pytest.mark.parametrize("label", ["smoke", "study", "paper", "rehearsal"])
 def test_published_and_own_numbers_never_share_a_column(made, label):
     config = made(label)
     scenario_files()
     before = tables(config)
     assert list(before) == [f"table-{i}" for i in range(1, 6)]
-    own = {"smoke": "smoke", "study": "study", "paper": "reproduced"}
+    own = {"smoke": "smoke", "study": "study", "paper": "reproduced", "rehearsal": "rehearsal"}
     foreign = tuple(f"{name}_{what}" for name in own.values() for what in ("psnr", "mean", "gsops"))
     after = tables(made(label, better=1.5))
     for name, table in before.items():
@@ -75,12 +75,15 @@ def test_published_and_own_numbers_never_share_a_column(made, label):
         assert not [c for c in changed if c.startswith(("published", "third_party"))]
         assert all(c.startswith(own[label]) for c in old if c.startswith(foreign))
         for heading in table.view:
-            if label != "paper" and heading.lower().startswith(("smoke", "reproduced")):
+            if label != "paper" and heading.lower().startswith(
+                ("smoke", "reproduced", "rehearsal")
+            ):
                 assert "not comparable" in heading or "scaled-down" in heading
         assert table.caption.startswith("SMOKE") == (label == "smoke")
+        assert table.caption.startswith("REHEARSAL") == (label == "rehearsal")
     old, new = (t["table-1"].frame[f"{own[label]}_psnr"].dropna() for t in (before, after))
     assert len(old) and (new - old).round(9).eq(1.5).all()
-    if label == "smoke":
+    if label in ("smoke", "rehearsal"):
         assert before["table-1"].frame["difference_psnr"].isna().all()
 
 

@@ -2,7 +2,7 @@
 
 PIP_AUDIT is the program. Accepted advisories stand in tools/advisories.toml, each with its reason. A
 version that the database does not answer for is a failure too: pip-audit alone calls that clean. It
-takes the network (pypi.org).
+takes a network.
 """
 
 import subprocess

@@ -144,7 +144,9 @@ class Case:
 
     def speaks_for_paper(self, run: Run) -> bool:
         """Whether what a run of the paper's network does is what the paper's does."""
-        return as_published(self.config, run) and (self.config.label == "paper" or not run.train)
+        return as_published(self.config, run) and (
+            self.config.judged_as == "paper" or not run.train
+        )
 
     def scaled(self, run: Run, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
         """Outcome and reason of what a network does, where its weights are not the paper's.
@@ -176,4 +178,5 @@ def as_published(config: Config, run: Run) -> bool:
         if any(defaults.get(name) != value for name, value in run.kwargs.items()):
             return False
     recipe = card.training.recipe
-    return not run.train or (run.train.recipe == recipe and not run.train.set)
+    unchanged = run.train and (not run.train.set or config.label == "rehearsal")
+    return not run.train or bool(run.train.recipe == recipe and unchanged)

@@ -21,7 +21,7 @@ from typing import Any
 from derainbench.audit.case import Verdict
 from derainbench.audit.verdict_rule import LEAST
 from derainbench.catalog.audited_papers import AuditedPaper
-from derainbench.catalog.claim_kinds import BRANCHES, TESTS
+from derainbench.catalog.claim_kinds import BRANCHES, TESTS, takes_training
 from derainbench.catalog.dataset_entries import DatasetEntry, dataset_entry
 from derainbench.catalog.ledger import LABELS, Claim, Label
 from derainbench.catalog.model_cards import model_card
@@ -30,9 +30,7 @@ from derainbench.catalog.verdicts import DECIDED, Outcome
 from derainbench.training.schedule import plan_epochs
 
 # Tests whose answer for the paper's own network takes its training, or its authors' weights.
-FULL_SIZE = [
-    name for name, test in TESTS.items() if (test.trained or test.full_size) and not test.explains
-]
+FULL_SIZE = [name for name, test in TESTS.items() if takes_training(name) and not test.explains]
 # How many networks are trained for a test, where it is more than the paper's own.
 TRAINED_BESIDE = {
     "comparable": "an ANN",

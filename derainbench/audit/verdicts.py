@@ -34,7 +34,7 @@ from derainbench.audit.claim_tests.structure import (
 )
 from derainbench.catalog.audited_papers import AuditedPaper
 from derainbench.catalog.cells.claims import read_judged_paper
-from derainbench.catalog.claim_kinds import TestName, is_trained
+from derainbench.catalog.claim_kinds import TestName, is_trained, takes_training
 from derainbench.catalog.ledger import KINDS, PUBLISHED
 from derainbench.catalog.verdicts import Outcome
 from derainbench.config.schema import Config
@@ -88,15 +88,27 @@ def judge(config: Config, paper: AuditedPaper) -> list[Verdict]:
 
 def _judged(case: Case) -> list[Verdict]:
     speaks = case.claim.speaks
-    if case.config.label not in speaks:
+    if case.config.judged_as not in speaks:
         reason = f"takes a {' or '.join(speaks)} configuration"
         return [case.verdict(Outcome.NOT_TESTABLE, reason)]
     try:
         verdicts = list(TESTS[case.claim.test](case))
     except Missing as missing:
         return [case.verdict(Outcome.NOT_TESTABLE, str(missing))]
+    if case.config.label == "rehearsal" and takes_training(case.claim.test):
+        return [_rehearsed(case, verdict) for verdict in verdicts]
     nothing = "the results hold nothing to test it on"
     return verdicts or [case.verdict(Outcome.NOT_TESTABLE, nothing)]
+
+
+def _rehearsed(case: Case, verdict: Verdict) -> Verdict:
+    """What is left of a verdict on networks that were trained for a few steps: that it came about."""
+    return case.verdict(
+        Outcome.NOT_TESTABLE,
+        "a rehearsal: the test ran, on stand-ins and networks that were hardly trained",
+        reading=verdict.reading,
+        evidence=verdict.evidence,
+    )
 
 
 def table(paper: AuditedPaper, verdicts: list[Verdict]) -> pd.DataFrame:
@@ -148,7 +160,7 @@ def write(config: Config, out: Path, names: list[str] | None = None) -> pd.DataF
     for paper in map(read_judged_paper, names or config.paper_names):
         verdicts = judge(config, paper)
         tables.append(table(paper, verdicts))
-        covered.append(coverage.document(paper, verdicts, config.label))
+        covered.append(coverage.document(paper, verdicts, config.judged_as))
         content.append(
             {
                 "paper": paper.name,

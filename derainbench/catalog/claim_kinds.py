@@ -91,6 +91,11 @@ TESTS: dict[TestName, TestKind] = {
 }
 
 
+def takes_training(test: TestName) -> bool:
+    """Whether the answer for the paper's own network takes its training, or its authors' weights."""
+    return TESTS[test].trained or TESTS[test].full_size
+
+
 def is_trained(test: TestName) -> bool:
     """Whether trained weights decide a claim."""
     return TESTS[test].trained

@@ -42,6 +42,8 @@ class SplitFacts(Strict):
     Attributes:
         images: number of pairs, or of images without ground truth.
         sizes: the [height, width] that occur; empty where nobody has recorded them.
+        usual_size: [height, width] of most images where not all sizes are recorded: what stand-ins
+            for a rehearsal have; nothing is held to it.
         digests: file in ``catalog/digests/`` with SHA-256 of the decoded RGB pixels.
         rainy: score of the rainy images.
         rain_model: what O - B must be like: additive (O >= B everywhere) or achromatic-additive
@@ -50,6 +52,7 @@ class SplitFacts(Strict):
 
     images: int | None = Field(None, ge=1)
     sizes: tuple[tuple[int, int], ...] = ()
+    usual_size: tuple[int, int] | None = None
     digests: str | None = None
     rainy: RainyScore | None = None
     rain_model: Literal["additive", "achromatic-additive"] | None = None

@@ -20,6 +20,7 @@ from derainbench.cli import (
     former,
     models,
     published,
+    rehearsing,
     reporting,
     reproducing,
     training,
@@ -45,6 +46,7 @@ for verbs in (
     evaluation,
     accounting,
     reporting,
+    rehearsing,
     archiving,
     former,
 ):

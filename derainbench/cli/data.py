@@ -99,6 +99,10 @@ def data_verify(
         str | None, typer.Option("--as", help="Hold a folder against this set of the catalogue.")
     ] = None,
     subset: Subset = False,
+    stand_in: Annotated[
+        bool,
+        typer.Option("--stand-in", help="Generated in the set's place: layout and sizes only."),
+    ] = False,
     split: Splits = None,
     out: Annotated[
         Path | None,
@@ -113,7 +117,7 @@ def data_verify(
     is_folder = Path(name).is_dir()
     entry = dataset_entry(data_as or name) if data_as or not is_folder else None
     folder = Path(name) if entry is None or is_folder else root / entry.name
-    found = verify(folder, entry, subset=subset, splits=split or (), out=out)
+    found = verify(folder, entry, subset=subset, stand_in=stand_in, splits=split or (), out=out)
     typer.echo(checks_table(found).to_markdown(index=False))
     typer.echo(f"\n{found['name']}: {found['status']}: {MEANING[found['status']]}")
     if found["status"] == "deviates":
@@ -179,6 +183,22 @@ def data_synthesise(
     from derainbench.data.generation.synthesise import SynthesisPlan, synthesise
 
     synthesise(SynthesisPlan(rain, size, train, val, test, seed), out)
+
+
+@app.command("stand-in")
+def data_stand_in(
+    name: SetName,
+    root: Root,
+    train: Annotated[int, typer.Option(min=2)] = 3,
+    val: Annotated[int, typer.Option(min=1)] = 1,
+    test: Annotated[int, typer.Option(min=1)] = 1,
+    seed: Seed = 2024,
+) -> None:
+    """Generates images in the layout, names and sizes of a set of the catalogue, to rehearse with."""
+    from derainbench.data.generation.stand_in import make_stand_in
+
+    counts = {"train": train, "val": val, "test": test}
+    make_stand_in(_wanted(name, root, None, subset=True, accept=True), counts, seed)
 
 
 def _wanted(

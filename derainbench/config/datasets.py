@@ -93,6 +93,23 @@ class RecompositedSet(Strict):
     seed: Seed = 2024
 
 
+class StandInSet(Strict):
+    """Generated images in the layout, names and sizes of a set of the catalogue, to rehearse with.
+
+    Attributes:
+        name: in the catalogue.
+        train, val, test: images of the splits that the set has.
+    """
+
+    kind: Literal["stand-in"]
+    name: Name
+    train: int = Field(3, ge=2)
+    val: int = Field(1, ge=1)
+    test: int = Field(1, ge=1)
+    seed: Seed = 2024
+
+
 AnySet = Annotated[
-    SyntheticSet | FolderSet | CatalogueSet | RecompositedSet, Field(discriminator="kind")
+    SyntheticSet | FolderSet | CatalogueSet | RecompositedSet | StandInSet,
+    Field(discriminator="kind"),
 ]

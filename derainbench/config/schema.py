@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from derainbench.catalog import papers
 from derainbench.catalog.dataset_entries import dataset_entry
+from derainbench.catalog.ledger import Label
 from derainbench.catalog.model_cards import known_model, model_card
 from derainbench.catalog.protocols import ProtocolName, default_protocol
 from derainbench.catalog.recipes import Recipe, load_recipe
@@ -24,6 +25,7 @@ from derainbench.config.datasets import (
     FolderSet,
     Name,
     RecompositedSet,
+    StandInSet,
     Title,
 )
 from derainbench.config.paths import PathText
@@ -81,7 +83,7 @@ class Config(Strict):
     """
 
     name: Name
-    label: Literal["smoke", "study", "paper"]
+    label: Literal["smoke", "study", "paper", "rehearsal"]
     title: Title
     data_root: PathText | None = None
     weights_root: PathText | None = None
@@ -127,6 +129,8 @@ class Config(Strict):
             )
         for name, dataset in self.datasets.items():
             self._check_dataset(name, dataset)
+            if isinstance(dataset, StandInSet) and self.label != "rehearsal":
+                raise ValueError(f"datasets.{name}: stand-ins are for rehearsals: label: rehearsal")
         for name, run in self.runs.items():
             if run.train and run.train.monitor and not self._has_test(run.train.dataset):
                 raise ValueError(
@@ -182,8 +186,20 @@ class Config(Strict):
             case CatalogueSet():
                 known = dataset_entry(dataset.name or name)
                 return "test" in (dataset.splits or known.splits)
+            case StandInSet():
+                return "test" in dataset_entry(dataset.name).splits
             case _:
                 return True
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its numbers may stand beside published ones: neither smoke nor a rehearsal."""
+        return self.label in ("study", "paper")
+
+    @property
+    def judged_as(self) -> Label:
+        """The label whose claims are tried: a rehearsal goes wherever the paper's numbers would."""
+        return "paper" if self.label == "rehearsal" else self.label
 
     @property
     def paper_names(self) -> list[str]:
@@ -203,6 +219,8 @@ class Config(Strict):
                 return str(Path(self.data_root or "") / (dataset.path or name))
             case CatalogueSet():
                 return str(Path(self.data_root or "") / dataset_entry(dataset.name or name).name)
+            case StandInSet():
+                return f"{self.results}/made/{dataset_entry(dataset.name).name}"
             case _:
                 return f"{self.results}/made/{name}"
 
@@ -223,6 +241,8 @@ class Config(Strict):
                 return dataset.catalogue
             case CatalogueSet():
                 return dataset.name or name
+            case StandInSet():
+                return dataset.name
             case _:
                 return None
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 DEFAULT_PROTOCOL = "matlab-double"
 # Best first; a set is as good as its worst split.
-STATUSES = ("verified", "rotated", "complete", "subset", "unlisted", "deviates")
+STATUSES = ("verified", "rotated", "complete", "subset", "unlisted", "stand-in", "deviates")
 MEANING = {
     "verified": "complete, every decoded pixel as in the true copy",
     "rotated": "complete and true, but some images lie on their side",
@@ -17,6 +17,7 @@ MEANING = {
     "equal counts would not be noticed",
     "subset": "part of the set; what is there passed",
     "unlisted": "no set of the catalogue: only readability and pairing were checked",
+    "stand-in": "generated in the set's layout, names and sizes to rehearse with; no image is real",
     "deviates": "not the real thing, or damaged",
 }
 NAMED = 3  # files named in a finding; the rest is counted

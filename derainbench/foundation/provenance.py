@@ -52,6 +52,7 @@ def record(
     settings: Mapping[str, Any] | None = None,
     device: str | None = None,
     seed: int | None = None,
+    measured: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A provenance record of the present process.
 
@@ -60,6 +61,7 @@ def record(
         settings: the configuration in force.
         device: torch device that computed.
         seed: the run's seed.
+        measured: time and memory that it took, where somebody looked.
     """
     return {
         "derainbench": __version__,
@@ -77,6 +79,7 @@ def record(
         "seed": seed,
         "settings": dict(settings or {}),
         "inputs": dict(inputs or {}),
+        **({"measured": dict(measured)} if measured else {}),
         "command": shlex.join([_program(), *sys.argv[1:]]),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -33,6 +33,7 @@ from derainbench.models.weights import weight_metadata
 from derainbench.training import checkpoint_files, checkpoints
 from derainbench.training.divergence import first_not_finite, is_finite
 from derainbench.training.interruption import Interruptions
+from derainbench.training.measurement import Measured
 from derainbench.training.optimisers import build_optimiser
 from derainbench.training.rates import measured_rates, news_of_dead_layers
 from derainbench.training.schedule import Epoch, plan_epochs, rate_in_step
@@ -119,6 +120,7 @@ def train(
     batches = loaded(crop_loader(crops, EpochBatches(len(crops), seed), workers, chosen_device))
     forward = training_forward(model, recipe)
     epochs = plan_epochs(recipe, len(training_data.train))
+    measured = Measured(chosen_device)
 
     def explain(epoch: Epoch) -> BenchError:
         """Why an epoch did not end well, from its repetition."""
@@ -154,15 +156,18 @@ def train(
         place = Interruptions(request, keep_place, progress.begun)
         for epoch in epochs[progress.epochs_done :]:
             started = time.perf_counter()
+            measured.start()
             done = run_epoch(
                 model, forward, optimiser, batches, recipe, seed, epoch, chosen_device, place
             )
+            measured.stepped(epoch)
             if not math.isfinite(done.mean_loss) or not is_finite(model):
                 raise explain(epoch)
             psnr, rates = None, {}
             if (epoch.number + 1) % recipe.validate_every == 0 or epoch is epochs[-1]:
                 with measured_rates(model) as rates:
                     psnr = selection_psnr(model, select_crops, epoch.batch_size, chosen_device)
+                measured.validated(recipe.val_crop, len(select_crops))
                 if math.isnan(psnr):
                     raise explain(epoch)
                 if psnr > progress.best_psnr:
@@ -196,7 +201,7 @@ def train(
                 place.stop_if_told(f"after epoch {epoch.number}")
 
     weights = _write_results(
-        Path(out), progress, run_settings, training_data, seed, chosen_device, monitor
+        Path(out), progress, run_settings, training_data, seed, measured, monitor
     )
     if under_workflow():
         checkpoints.keep_finished(checkpoint, progress, Path(out))
@@ -252,7 +257,7 @@ def _write_results(
     run_settings: dict[str, Any],
     training_data: TrainingData,
     seed: int,
-    device: torch.device,
+    measured: Measured,
     monitor: str | None,
 ) -> Path:
     if not progress.best_state:  # no validation gave a number: there is nothing to keep
@@ -279,7 +284,8 @@ def _write_results(
             stage / FACTS,
             settings=run_settings,
             inputs=training_data.digests,
-            device=str(device),
+            device=str(measured.device),
             seed=seed,
+            measured=measured.record(),
         )
     return out / WEIGHTS

@@ -156,7 +156,7 @@ def run_epoch(
         for group in optimiser.param_groups:
             group["lr"] = rate_in_step(recipe, epoch, done.steps)
         optimiser.zero_grad(set_to_none=True)
-        outputs = _outputs(forward, moved(rainy, device), recipe)
+        outputs = outputs_of(forward, moved(rainy, device), recipe)
         loss = total_loss(outputs, moved(clean, device), recipe.loss, recipe.stage_weight)
         loss.backward()
         if recipe.clip_norm:
@@ -168,11 +168,12 @@ def run_epoch(
     return done
 
 
-def _outputs(forward: Forward, rainy: torch.Tensor, recipe: Recipe) -> list[torch.Tensor]:
+def outputs_of(forward: Forward, rainy: torch.Tensor, recipe: Recipe) -> list[torch.Tensor]:
     """What the recipe's loss is applied to, float32 [N,3,H,W] each, the restored image last."""
     if recipe.channels_last:
         rainy = rainy.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(rainy.device.type, torch.bfloat16, enabled=recipe.amp == "bf16"):
+    kind = rainy.device.type.replace("meta", "cpu")  # torch has no mixed precision of bare shapes
+    with torch.autocast(kind, torch.bfloat16, enabled=recipe.amp == "bf16"):
         try:
             outputs = forward(rainy) if recipe.stage_weight else [forward(rainy)]
         except ValueError as error:  # a side that is a multiple but still unsuitable

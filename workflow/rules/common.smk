@@ -108,6 +108,10 @@ FETCHED = {
 }
 
 
+# Stand-ins of a rehearsal, by their folder.
+STAND_INS = {Path(CONFIG.dataset_folder(n)).name: CONFIG.datasets[n] for n in sets_of("stand-in")}
+
+
 def acquired(dataset):
     """The dataset.json that a set is there with; nothing for a folder of the user's."""
     is_folder = CONFIG.datasets[dataset].kind == "folder"
@@ -136,7 +140,7 @@ def needs(rule):
     asked = RESOURCES[rule]
     return {
         "mem_mb": lambda w, attempt: asked.memory(attempt),
-        "runtime": lambda w, attempt: asked.time(CONFIG.label, attempt),
+        "runtime": lambda w, attempt: asked.time(CONFIG.judged_as, attempt),
     }
 
 
@@ -180,6 +184,7 @@ def verify_arguments(wildcards):
     entry, dataset = CONFIG.catalogue_name(wildcards.dataset), CONFIG.datasets[wildcards.dataset]
     parts = [f"--as {entry}"] if entry else []
     parts += ["--subset"] if getattr(dataset, "subset", False) else []
+    parts += ["--stand-in"] if dataset.kind == "stand-in" else []
     parts += [f"--split {split}" for split in getattr(dataset, "splits", None) or ()]
     return " ".join(parts)
 

@@ -57,6 +57,33 @@ rule recomposite:
         ' --out "$(dirname {output.facts:q})" > {log:q} 2>&1'
 
 
+# Of a rehearsal: generated images that are taken over as downloaded ones are.
+rule stand_in:
+    output:
+        facts=FILES.made("{entry}") / "dataset.json",
+        images=FILES.made("{entry}") / "images.csv",
+        record=FILES.made("{entry}") / "dataset.json.provenance.json",
+    log:
+        f"{RESULTS}/logs/stand_in/{{entry}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/stand_in/{{entry}}.tsv"
+    wildcard_constraints:
+        entry=one_of(STAND_INS),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        **needs("stand_in"),
+    params:
+        code=code("data stand-in"),
+        plan=lambda w: STAND_INS[w.entry],
+        root=FILES.made("{entry}").parent,
+    shell:
+        "python -m derainbench data stand-in {wildcards.entry} --root {params.root:q}"
+        " --train {params.plan.train} --val {params.plan.val} --test {params.plan.test}"
+        " --seed {params.plan.seed} > {log:q} 2>&1"
+
+
 # Network. A set that lies under the data root already is verified in place of being downloaded.
 rule fetch:
     output:

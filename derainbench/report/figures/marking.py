@@ -1,4 +1,4 @@
-"""Titles of figures that say if their numbers are of the smoke configuration."""
+"""Titles of figures that say if their numbers are of smoke or of a rehearsal."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from derainbench.config.schema import Config
 
 
 def marked(config: Config, title: str) -> str:
-    """A title that starts with SMOKE where the numbers have no scientific content."""
-    return f"SMOKE: {title}" if config.label == "smoke" else title
+    """A title that starts with the label, in capitals, where numbers have no scientific content."""
+    return title if config.comparable else f"{config.label.upper()}: {title}"

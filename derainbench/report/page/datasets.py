@@ -14,7 +14,10 @@ from derainbench.results.layout import layout_of
 from derainbench.results.reading import read_json
 
 _WORDS = {"synthetic": "generated here", "folder": "in a folder", "catalogue": "fetched"}
-_WORDS |= {"recomposited": "re-composited here, not official"}
+_WORDS |= {
+    "recomposited": "re-composited here, not official",
+    "stand-in": "generated here in its place",
+}
 
 
 def cards(config: Config) -> list[dict[str, Any]]:

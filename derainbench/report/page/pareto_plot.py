@@ -89,7 +89,7 @@ def pareto(scored: Config, counted: Config) -> dict[str, Any]:
             "scenarios": scenario_texts(),
             "costs": list(cost_tables()),
             "default_costs": DEFAULT_COSTS,
-            "smoke": scored.label == "smoke",
+            "mark": "" if scored.comparable else scored.label.upper(),
         }
     )
 

@@ -33,6 +33,11 @@ BANNERS = {
         "the papers' full-size scores."
     ),
     "paper": "The papers' protocol at full size.",
+    "rehearsal": (
+        "REHEARSAL: everything at full size but the amount. Images are generated stand-ins, every "
+        "network was trained for a few steps: it shows that the configuration runs and what it "
+        "costs; no score here says anything of any network."
+    ),
 }
 NUMERIC = r"[-+]?\d[-+\d.,/±%\[\] ]*\*?"  # cells that are aligned to the right
 SCRIPTS = ("page.js", "pareto.js", "compare.js", "energy.js")

@@ -52,8 +52,8 @@ def difference(config: Config, printed: float, found: float, stated: str) -> dic
     """Found less printed, where the paper states the protocol that is shown; else why not."""
     if is_empty(printed):
         return {"difference_psnr": EMPTY, "difference_reason": ""}
-    if config.label == "smoke":
-        return {"difference_psnr": EMPTY, "difference_reason": "smoke"}
+    if not config.comparable:
+        return {"difference_psnr": EMPTY, "difference_reason": config.label}
     if stated != config.figures.protocol:
         of = "not stated" if stated == UNSTATED else stated
         return {

@@ -93,7 +93,7 @@ def _row(config: Config, paper: AuditedPaper, artefact: str, row: dict[str, Any]
         printed_in(paper, artefact), row["method"], names[row["metric"]], row["dataset"]
     )
     published, found = printed.value if printed else EMPTY, row.get(f"{prefix}_mean", EMPTY)
-    comparable = printed is not None and not is_empty(found) and config.label != "smoke"
+    comparable = printed is not None and not is_empty(found) and config.comparable
     missing = paper.missing if in_paper else "nothing published on this set"
     return {
         "configuration": config.name,

@@ -202,8 +202,8 @@ def _row(
     reason = ""
     if printed and run and stated != protocol:
         reason = "the protocol of the published score is not stated"
-    elif printed and run and config.label == "smoke":
-        reason = "smoke"
+    elif printed and run and not config.comparable:
+        reason = config.label
     agrees = printed is not None and run is not None and not reason
     return {
         "configuration": config.name,

@@ -12,11 +12,22 @@ from derainbench.foundation.frames import is_empty
 RAINY = "Rainy input"
 # What a configuration's own numbers are called, where they stand beside published ones: in columns
 # for programs, and in headings.
-OWN_COLUMNS = {"smoke": "smoke", "study": "study", "paper": "reproduced"}
+OWN_COLUMNS = {
+    "smoke": "smoke",
+    "study": "study",
+    "paper": "reproduced",
+    "rehearsal": "rehearsal",
+}
 OWN_HEADINGS = {
     "smoke": "Smoke, not comparable",
     "study": "Reproduced (official weights, or scaled-down)",
     "paper": "Reproduced",
+    "rehearsal": "Rehearsal, not comparable",
+}
+# What the captions of configurations without scientific content begin with.
+MARKS = {
+    "smoke": "SMOKE (pipeline check, no scientific content)",
+    "rehearsal": "REHEARSAL (generated stand-ins, a few training steps, no scientific content)",
 }
 
 
@@ -53,9 +64,9 @@ def scores_text(psnr: float, ssim: float, psnr_std: float | None = None) -> str:
 
 
 def captioned(config: Config, text: str) -> str:
-    """A caption that says first of all if the numbers are of the smoke configuration."""
-    if config.label == "smoke":
-        return f"SMOKE (pipeline check, no scientific content): {text}"
+    """A caption that says first of all if the numbers are of smoke or of a rehearsal."""
+    if not config.comparable:
+        return f"{MARKS[config.label]}: {text}"
     return text[0].upper() + text[1:]
 
 

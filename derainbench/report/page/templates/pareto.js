@@ -164,9 +164,9 @@
     const margin = Math.max(0.25 * (high - low), 0.3);
     const unit = state.y === "psnr" ? "PSNR, dB" : "SSIM";
     Plotly.react(field("plot"), traces, layout({
-      margin: { l: 62, r: 12, t: data.smoke ? 34 : 12, b: 80 },
-      title: data.smoke
-        ? { text: "SMOKE: no scientific content", font: { size: 13 } } : undefined,
+      margin: { l: 62, r: 12, t: data.mark ? 34 : 12, b: 80 },
+      title: data.mark
+        ? { text: `${data.mark}: no scientific content`, font: { size: 13 } } : undefined,
       xaxis: {
         type: byName ? "category" : "log", title: {
           text: AXES[state.x] + (state.x === "energy" ? `, scenario (${state.scenario})` : ""),

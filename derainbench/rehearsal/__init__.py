@@ -1,0 +1,1 @@
+"""A configuration run at full size but for the amount, and what it would cost as a whole."""
