@@ -24,12 +24,16 @@ from esdnet.network import PatchEmbed
 
 LIF, CHANNELS_LAST, FOLDING = "lif", "channels-last", "folding"
 LAYERS: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
-    "attention": {layer.MultiDimensionalAttention: FastAttention, SRB: FastSRB},
-    "weight-gradient": {layer.Conv2d: FastConv2d},
+    # Attention hands on tensors with channels last, in which torch's gradient of weights is slow.
+    "attention": {
+        layer.MultiDimensionalAttention: FastAttention,
+        SRB: FastSRB,
+        layer.Conv2d: FastConv2d,
+    },
     "once": {PatchEmbed: FastPatchEmbed, SRB: FastSRB},
 }
 EXACT = (LIF,)  # give the same numbers to the last bit, gradients included
-TRAINABLE = (LIF, *LAYERS)
+TRAINABLE = (LIF, "attention")
 INFERENCE = (LIF, "attention", "once", CHANNELS_LAST, FOLDING)
 ROADS = tuple(dict.fromkeys((*TRAINABLE, *INFERENCE)))
 
