@@ -55,6 +55,25 @@ class SteppedRestorer(nn.Module, ABC):
             functional.reset_net(self)  # frees the membrane potentials and their graph
         return self.restore(features) + image
 
+    def use_layers(self, layers: Literal["reference", "exact", "fast"], *, training: bool) -> None:
+        """Chooses what computes the layers, for good; parameters and their names stay.
+
+        Args:
+            layers: "reference", spikingjelly's own; "exact", faster ones that give the same numbers to
+                the last bit; "fast", all faster ones: the same up to rounding, which a spike now and
+                then turns into more. See :mod:`esdnet.fast`.
+            training: whether the network will be trained; if not, norms are folded into weights
+                where ``layers`` is "fast", and the network stays in eval mode.
+
+        Raises:
+            ValueError: for another name.
+        """
+        if layers == "reference":
+            return
+        from esdnet import fast  # its compiler takes half a second to import
+
+        fast.take_roads(self, fast.roads_of(layers, training))
+
     @abstractmethod
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """[T,N,3,H,W] -> [T,N,C,H,W], C the channels of the last features."""
@@ -62,6 +81,12 @@ class SteppedRestorer(nn.Module, ABC):
     @abstractmethod
     def restore(self, features: torch.Tensor) -> torch.Tensor:
         """[T,N,C,H,W] -> [N,3,H,W], what is added to the image."""
+
+
+def join(x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+    """The channels of two tensors [T,N,C,H,W] behind each other, in the order of memory of both."""
+    images = torch.cat((x.flatten(0, 1), skip.flatten(0, 1)), dim=1)  # with five axes it is lost
+    return images.unflatten(0, x.shape[:2])
 
 
 def check_sizes(**numbers: int) -> None:
@@ -157,9 +182,9 @@ class DerainingUNet(SteppedRestorer):
         skip2 = self.encoder_level2(self.down1_2(skip1))
         x = self.encoder_level3(self.down2_3(skip2))
         x = self.up3_2(self.decoder_level3(x))
-        x = self.decoder_level2(self.reduce_chan_level2(torch.cat((x, skip2), dim=2)))
+        x = self.decoder_level2(self.reduce_chan_level2(join(x, skip2)))
         x = self.up2_1(x)
-        return self.decoder_level1(torch.cat((x, skip1), dim=2))
+        return self.decoder_level1(join(x, skip1))
 
 
 class ESDNet(DerainingUNet):

@@ -68,6 +68,9 @@ class Recipe(Strict):
         channels_last: keep weights and images of convolutions with the channels of a pixel together.
         compile: train through ``torch.compile``; validation is not.
         determinism: see :data:`derainbench.foundation.device.DETERMINISM`.
+        layers: what computes the layers of networks that leave a choice: "reference", as they were
+            written; "exact", faster with the same numbers to the last bit; "fast", faster with the same
+            numbers up to rounding.
         loss: weights of the losses of :mod:`derainbench.training.losses` that are summed;
             a name alone stands for weight 1.
         stage_weight: weight of the loss of every intermediate output of the model (``stages``)
@@ -105,6 +108,7 @@ class Recipe(Strict):
     channels_last: bool = False
     compile: bool = False
     determinism: Determinism = "repeatable"
+    layers: Literal["reference", "exact", "fast"] = "exact"
     loss: dict[str, float] = Field(min_length=1)
     stage_weight: float = Field(0.0, ge=0)
     zero_first_epoch: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,6 +13,7 @@ from derainbench.cli.options import (
     Device,
     Inference,
     Kwargs,
+    LayersOption,
     MetricFiles,
     ModelName,
     Out,
@@ -59,6 +60,7 @@ def derain(
         int | None, typer.Option(help="Overlap of tiles, pixels; implies tiles.", min=0)
     ] = None,
     quantise: Quantise = None,
+    layers: LayersOption = "exact",
     device: Device = "auto",
     recursive: Annotated[
         bool, typer.Option("--recursive", help="Images in folders below a folder as well.")
@@ -85,7 +87,7 @@ def derain(
         typer.echo(f"weights: {named.file}, trained in minutes, to try things out", err=True)
     arguments = assignments(kwarg, "--kwarg") or dict(named.kwargs)
     restorer = _restorer(
-        named.model, named.file, arguments, inference, quantise, device, tile, overlap
+        named.model, named.file, arguments, inference, quantise, layers, device, tile, overlap
     )
     outcome = run(found, restorer, out, suffix=suffix, compare=compare)
     for path in outcome.restored:
@@ -105,13 +107,15 @@ def evaluate(
     kwarg: Kwargs = None,
     inference: Inference = None,
     quantise: Quantise = None,
+    layers: LayersOption = "exact",
     device: Device = "auto",
     dataset: DatasetFile = None,
 ) -> None:
     """Restores and scores a split: images/, per_image.csv (every protocol), summary.json."""
     from derainbench.evaluation.full_reference import evaluate as run
 
-    restorer = _restorer(model, weights, assignments(kwarg, "--kwarg"), inference, quantise, device)
+    arguments = assignments(kwarg, "--kwarg")
+    restorer = _restorer(model, weights, arguments, inference, quantise, layers, device)
     _echo_means(run(restorer, data, out, dataset))
 
 
@@ -170,13 +174,16 @@ def _restorer(
     kwargs: dict[str, Any],
     inference: str | None,
     quantise: str | None,
+    layers: str,
     device: str,
     tile: int | None = None,
     overlap: int | None = None,
 ) -> Restorer:
     from derainbench.evaluation.inference import MODES, QUANTISE
     from derainbench.evaluation.restoration import Restorer
+    from derainbench.models.layers import LAYERS, Layers
 
+    one_of(layers, LAYERS, "--layers")
     one_of(inference, MODES, "--inference")
     one_of(quantise, QUANTISE, "--quantise")
     return Restorer(
@@ -188,4 +195,5 @@ def _restorer(
         device=device,
         tile=tile,
         overlap=overlap,
+        layers=cast("Layers", layers),
     )

@@ -40,6 +40,10 @@ Inference = Annotated[
     str | None,
     typer.Option("--inference", help="tiled or whole; default: as the official code does."),
 ]
+LayersOption = Annotated[
+    str,
+    typer.Option("--layers", help="reference, exact or fast: see docs/speed.md."),
+]
 AcceptNew = Annotated[
     bool, typer.Option("--accept-new", help="Take files that differ from those first seen.")
 ]

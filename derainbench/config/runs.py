@@ -83,6 +83,8 @@ class Run(Strict):
         model: of images of others: the network, as published, that restored them, if it is known.
         images: folder of restored images that others made, or one folder per test set; relative to
             the configuration's ``data_root``, or absolute.
+        layers: what computes the layers in evaluation, where the network leaves a choice; default:
+            exact. Of training the recipe says it.
         ablation: for runs that stand in the ablation tables and nowhere else.
     """
 
@@ -97,6 +99,7 @@ class Run(Strict):
     test: list[Name] = Field(min_length=1)
     inference: Literal["tiled", "whole"] | None = None
     quantise: Literal["round", "truncate"] | None = None
+    layers: Literal["reference", "exact", "fast"] | None = None
     ablation: Ablation | None = None
 
     @model_validator(mode="after")
@@ -117,7 +120,7 @@ class Run(Strict):
         return self.model_copy(update={"train": self.train.model_copy(update={"recipe": recipe})})
 
     def _check_images(self) -> None:
-        for key in ("kwargs", "inference", "quantise", "ablation"):
+        for key in ("kwargs", "inference", "quantise", "layers", "ablation"):
             if getattr(self, key):
                 raise ValueError(f"{key} goes with a network that is run here, not with images")
         if self.model is None and self.title is None:
@@ -129,11 +132,12 @@ class Run(Strict):
             raise ValueError(f"images and test must name the same sets; '{odd}' is in one alone")
 
     @model_serializer(mode="wrap")
-    def _without_absent_images(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Configurations from before there was this key stay as they were written, byte by byte.
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Configurations from before there were these keys stay as they were written, byte by byte.
         content: dict[str, Any] = handler(self)
-        if self.images is None:
-            content.pop("images", None)
+        for key in ("images", "layers"):
+            if getattr(self, key) is None:
+                content.pop(key, None)
         return content
 
     @property

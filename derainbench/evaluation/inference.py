@@ -13,6 +13,7 @@ from derainbench.catalog.card_format import ModelCard, Tiling
 from derainbench.data.crops import to_tensor
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.progress import show_part
+from derainbench.models.layers import Layers
 
 TILE_BATCH = 8  # tiles that go through a model together, fewer if they are large:
 BATCH_PIXELS = TILE_BATCH * 128**2
@@ -39,8 +40,22 @@ def describe(card: ModelCard, mode: str | None) -> dict[str, Any]:
     )
 
 
+def tiles_in_a_pass(device: torch.device, layers: Layers) -> int:
+    """How many tiles go through a model together, if they are small.
+
+    On a CPU single tiles are faster, which ``benchmarks/speed.py`` measures: eight of them leave its
+    caches. But eight and one differ in the last bit, so that only the layers that change bits
+    anyway are given one.
+    """
+    return 1 if device.type == "cpu" and layers == "fast" else TILE_BATCH
+
+
 def restore(
-    model: nn.Module, image: torch.Tensor, card: ModelCard, mode: str | None = None
+    model: nn.Module,
+    image: torch.Tensor,
+    card: ModelCard,
+    mode: str | None = None,
+    tiles_per_pass: int = TILE_BATCH,
 ) -> torch.Tensor:
     """Restores one image with a model in eval mode.
 
@@ -50,6 +65,7 @@ def restore(
         card: of the model.
         mode: "tiled"; "whole", in one pass; None for what the model's official evaluation does,
             except that images too large for one pass are tiled.
+        tiles_per_pass: at most so many tiles go through the model together.
 
     Returns:
         Float [3,H,W], unclamped.
@@ -68,7 +84,12 @@ def restore(
     if (mode or card.network.inference) == "whole" and fits:
         return restore_whole(model, image, card.network.size_multiple, card.network.padding)
     return restore_tiled(
-        model, image, card.network.tiling, card.network.size_multiple, card.network.padding
+        model,
+        image,
+        card.network.tiling,
+        card.network.size_multiple,
+        card.network.padding,
+        tiles_per_pass,
     )
 
 
@@ -100,6 +121,7 @@ def restore_tiled(
     tiling: Tiling,
     multiple: int = 1,
     padding: str = "replicate",
+    tiles_per_pass: int = TILE_BATCH,
 ) -> torch.Tensor:
     """Overlapping tiles, blended; see :class:`Tiling`.
 
@@ -119,7 +141,7 @@ def restore_tiled(
     spots = [(top, left) for top in down for left in across]
     total = torch.zeros_like(padded)
     weights = torch.zeros_like(padded[0])
-    count = min(TILE_BATCH, max(1, BATCH_PIXELS // (tile[0] * tile[1])))
+    count = min(tiles_per_pass, max(1, BATCH_PIXELS // (tile[0] * tile[1])))
     for first in range(0, len(spots), count):
         batch = spots[first : first + count]
         windows = [np.s_[..., t : t + tile[0], s : s + tile[1]] for t, s in batch]
@@ -215,13 +237,14 @@ def restore_levels(
     card: ModelCard,
     mode: str | None,
     device: torch.device,
+    tiles_per_pass: int = TILE_BATCH,
 ) -> np.ndarray:
     """uint8 [H,W,3] in, restored float32 [H,W,3] from 0 to 255 out; see :func:`restore`.
 
     Raises:
         BenchError: if the output holds values that are not finite.
     """
-    restored = restore(model, to_tensor(image).to(device), card, mode)
+    restored = restore(model, to_tensor(image).to(device), card, mode, tiles_per_pass)
     if not restored.isfinite().all():
         raise BenchError("the model's output holds values that are not finite")
     return to_levels(restored)

@@ -11,10 +11,11 @@ from torch import nn
 
 from derainbench.catalog.card_format import Tiling
 from derainbench.catalog.model_cards import model_card
-from derainbench.evaluation.inference import describe, restore_levels, to_uint8
+from derainbench.evaluation.inference import describe, restore_levels, tiles_in_a_pass, to_uint8
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import size_multiple_of
+from derainbench.models.layers import Layers, use_layers
 from derainbench.models.weights import load_model
 
 
@@ -31,6 +32,8 @@ class Restorer:
         device: torch device.
         tile: side of the tiles, pixels, instead of the card's; implies tiles.
         overlap: of neighbouring tiles, pixels, instead of the card's; implies tiles.
+        layers: what computes the layers of networks that leave a choice; see
+            :func:`~derainbench.models.layers.use_layers`.
 
     Raises:
         BenchError: for weights that do not fit, or tiles that the network does not take.
@@ -47,6 +50,7 @@ class Restorer:
         device: str = "auto",
         tile: int | None = None,
         overlap: int | None = None,
+        layers: Layers = "exact",
     ) -> None:
         card = model_card(model_name)
         self.device = prepare(device)
@@ -56,12 +60,15 @@ class Restorer:
         tiling = _tiling(card.network.tiling, tile, overlap, multiple)
         network = card.network.model_copy(update={"size_multiple": multiple, "tiling": tiling})
         self.card = card.model_copy(update={"network": network})
+        in_force = use_layers(self.model, layers, training=False)
+        self.tiles_per_pass = tiles_in_a_pass(self.device, in_force)
         self.mode = mode = "tiled" if tile or overlap is not None else mode
         self.settings = {
             "model": card.name,
             "kwargs": arguments,
             **describe(self.card, mode),
             "quantise": quantise or card.network.quantise,
+            "layers": in_force,
         }
         self.weights = weights
 
@@ -72,7 +79,12 @@ class Restorer:
     def with_levels(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 [H,W,3] -> the restored image as uint8, and before that as float32 from 0 to 255."""
         levels = restore_levels(
-            self.model, image, card=self.card, mode=self.mode, device=self.device
+            self.model,
+            image,
+            card=self.card,
+            mode=self.mode,
+            device=self.device,
+            tiles_per_pass=self.tiles_per_pass,
         )
         return to_uint8(levels, self.settings["quantise"]), levels
 

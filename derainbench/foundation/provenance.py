@@ -32,6 +32,7 @@ PACKAGES = (
     "torch",
     "torchvision",
     "spikingjelly",
+    "numba",
     "numpy",
     "pandas",
     "scikit-image",

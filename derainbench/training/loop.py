@@ -29,6 +29,7 @@ from derainbench.foundation.progress import Reporter
 from derainbench.foundation.source_graph import modules_behind, source_files
 from derainbench.foundation.stop_requests import stop_requests
 from derainbench.models.construction import build, size_multiple_of
+from derainbench.models.layers import use_layers
 from derainbench.models.weights import weight_metadata
 from derainbench.training import checkpoint_files, checkpoints
 from derainbench.training.divergence import first_not_finite, is_finite
@@ -86,6 +87,7 @@ def train(
     model = build(model_name, **model_kwargs).to(chosen_device)
     if recipe.channels_last:
         keep_channels_last(model)
+    use_layers(model, recipe.layers, training=True)
     check_suits(model, model_name, recipe)
     training_data = read_training_data(Path(data), recipe, dataset, monitor)
     optimiser = build_optimiser(recipe, model.parameters())

@@ -222,6 +222,7 @@ def inference_arguments(wildcards):
     parts = [] if run.train else [flags("kwarg", run.kwargs)]
     parts += [f"--inference {run.inference}"] if run.inference else []
     parts += [f"--quantise {run.quantise}"] if run.quantise else []
+    parts += [f"--layers {run.layers}"] if run.layers else []
     return " ".join(parts)
 
 
