@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import skimage.data
 import torch
+from derainbench.metrics.protocols import PROTOCOLS
 from speed_page import document
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
@@ -33,7 +34,6 @@ from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.files import write_text
 from derainbench.metrics.full_reference import score
-from derainbench.metrics.protocols import PROTOCOLS
 from derainbench.metrics.scorer import score_all
 from esdnet import ESDNet
 from esdnet.fast import INFERENCE, TRAINABLE, take_roads
