@@ -6,12 +6,13 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 from helpers import ROOT
 
 from derainbench.catalog.verdicts import Outcome
-from derainbench.workflow import recovery, run, supervision
+from derainbench.workflow import fork_server, recovery, run, supervision
 from derainbench.workflow.verdict_summary import SUMMARY, verdict_summary
 
 OUTPUT = """Using workflow specific profile profiles/default for setting default command line arguments.
@@ -55,6 +56,12 @@ KILLED = (
     "derainbench: error: train (results/x/logs/train.log): ended without a word: killed, perhaps for "
     "want of memory; the same command goes on\n"
 )
+
+
+@pytest.fixture(autouse=True)
+def without_forks(monkeypatch):
+    """No process that imports everything, for jobs that are none."""
+    monkeypatch.setattr(fork_server, "serving", lambda: nullcontext({}))
 
 
 def test_every_rule_belongs_to_a_stage():

@@ -94,6 +94,18 @@ def verb_modules(verb: str) -> frozenset[str]:
     return _imported_by(function.__module__, function.__name__)
 
 
+def all_verbs() -> list[str]:
+    """Every verb, as :func:`verb_modules` takes it."""
+    return list(_verbs_of(_commands(), ()))
+
+
+def _verbs_of(command: Any, names: tuple[str, ...]) -> Iterable[str]:
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _verbs_of(inner, (*names, name))
+    if names and not hasattr(command, "commands"):
+        yield " ".join(names)
+
+
 @functools.cache
 def _commands() -> TyperGroup:
     from derainbench.cli import app

@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -28,7 +28,7 @@ from rich.progress import (
 )
 
 from derainbench.foundation.errors import BenchError
-from derainbench.workflow import failures, recovery, supervision
+from derainbench.workflow import failures, fork_server, recovery, supervision
 from derainbench.workflow.verdict_summary import SUMMARY
 
 RULES = Path(__file__).resolve().parent.parent.parent / "workflow" / "rules"
@@ -128,12 +128,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with supervision.stoppable():
             recovery.clear(folder)
-            while True:
-                status, lines = _run(arguments, folder, without)
-                failed = failures.diverged(lines, folder) if status else {}
-                if not failed.keys() - without.keys():
-                    break
-                without |= failed
+            with fork_server.serving() as forks:
+                while True:
+                    status, lines = _run(arguments, folder, without, forks)
+                    failed = failures.diverged(lines, folder) if status else {}
+                    if not failed.keys() - without.keys():
+                        break
+                    without |= failed
     except BenchError as error:
         print(f"derainbench: error: {error}", file=sys.stderr)
         return 1
@@ -146,10 +147,12 @@ def main(arguments: list[str] | None = None) -> int:
     return status or int(bool(without))
 
 
-def _run(arguments: list[str], folder: Path, without: dict[str, str]) -> tuple[int, list[str]]:
+def _run(
+    arguments: list[str], folder: Path, without: dict[str, str], forks: Mapping[str, str]
+) -> tuple[int, list[str]]:
     """Snakemake once; gives its exit status and its output."""
     environment = {failures.WITHOUT: json.dumps(without)} if without else {}
-    with supervision.snakemake(arguments, environment) as process:
+    with supervision.snakemake(arguments, environment | forks) as process:
         assert process.stdout is not None
         followed, lines = follow(process.stdout)
         status = process.wait()

@@ -4,7 +4,9 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -231,12 +233,19 @@ RUNNING = []  # the file that says that this workflow runs here
 onstart:
     RUNNING.append(recovery.note_owner(Path.cwd(), os.environ[owner.OWNER]))
     recovery.sweep([Path(RESULTS), Path(".derainbench")])
-    # Arguments that a model does not take: better now than after an hour of training.
-    try:
-        checks.check_restored_images(CONFIG)
-        checks.check_models(CONFIG)
-    except BenchError as error:
-        raise WorkflowError(str(error)) from None
+    # Arguments that a model does not take: better now than after an hour of training. In a process
+    # of its own, which imports torch in place of this one.
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(CONFIG.model_dump_json())
+        file.flush()
+        checked = subprocess.run(
+            [sys.executable, "-m", "derainbench", "config", "check", file.name],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+        )
+    if checked.returncode:
+        raise WorkflowError(checked.stderr.removeprefix("derainbench: error: ").strip())
 
 
 onerror:

@@ -1,0 +1,219 @@
+"""A process that has imported everything, of which short jobs of a run are forks.
+
+Half of a small job is the import of its libraries. While a run lasts, a server waits for calls of
+the command line; each becomes a fork of it and runs as it would by itself: in its own process, with
+the arguments, folder, environment and open files of the caller, which gives its exit status. What a
+rule is, what it logs and when it runs again stays the same. Python's own server for forks
+(:mod:`multiprocessing.forkserver`) takes functions from one program; this one takes calls from a
+shell.
+
+Without a server, for jobs of several threads, and on other machines of a cluster, calls import what
+they need.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import derainbench
+
+ADDRESS = "DERAINBENCH_FORK_SERVER"  # environment variable: the server's socket
+PACKAGE = str(Path(derainbench.__file__).parent)
+_STANDARD_FILES = (0, 1, 2)
+_LENGTH = 8  # bytes of a request's length
+_ACCEPTED = b"+"
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[dict[str, str]]:
+    """A server that lives while the block does; gives the environment of those who call it.
+
+    It is empty where there can be no server: a socket's address may have a hundred characters only,
+    and CUDA does not outlive a fork, if a library has looked for GPUs when it was imported.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        address = os.path.join(folder, "socket")
+        try:
+            listening = None if shutil.which("nvidia-smi") else listening_at(address)
+        except OSError:
+            listening = None
+        if listening is None:
+            yield {}
+            return
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(listening.fileno())],
+            stdin=subprocess.PIPE,  # ends with this process, at which the server ends
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            pass_fds=[listening.fileno()],
+            process_group=0,  # what a terminal sends comes to forks through their callers
+        )
+        listening.close()
+        try:
+            yield {ADDRESS: address}
+        finally:
+            process.terminate()  # it may still be importing
+            with process:
+                pass
+
+
+def listening_at(address: str) -> socket.socket:
+    """A socket that takes calls; they wait in it until they are accepted."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(address)
+    listening.listen()
+    return listening
+
+
+def status_of_fork() -> int | None:
+    """Runs this process's call of the command line in a fork of the server.
+
+    Returns:
+        Its exit status; None if there is no server for it: the call has not begun.
+    """
+    address = os.environ.get(ADDRESS)
+    if not address or os.environ.get("OMP_NUM_THREADS") != "1":
+        return None
+    content = json.dumps(request()).encode()
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(address)
+            socket.send_fds(connection, [len(content).to_bytes(_LENGTH)], _STANDARD_FILES)
+            connection.sendall(content)
+            if connection.recv(1) != _ACCEPTED:
+                return None
+        except OSError:
+            return None
+        _hand_on_requests_to_stop(connection)
+        return int.from_bytes(connection.recv(1) or b"\1")  # nothing: it was killed
+
+
+def _hand_on_requests_to_stop(connection: socket.socket) -> None:
+    """From now on a request to stop this process stops its fork, whose status is still waited for."""
+
+    def hand_on(*_: object) -> None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, hand_on)
+
+
+def request() -> dict[str, Any]:
+    """What a fork is told of this process, whose call it runs."""
+    return {
+        "package": PACKAGE,
+        "arguments": sys.argv,
+        "folder": os.getcwd(),
+        "environment": dict(os.environ),
+    }
+
+
+def serve(listening: socket.socket) -> None:
+    """Imports everything, then forks for every call until the standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # callers hand requests to stop on
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here
+    with selectors.DefaultSelector() as selector:
+        selector.register(listening, selectors.EVENT_READ)
+        selector.register(sys.stdin, selectors.EVENT_READ)
+        import_everything()  # meanwhile calls wait, no longer than they would take to import
+        while all(key.fileobj is listening for key, _ in selector.select()):
+            connection, _ = listening.accept()
+            with connection:
+                if not os.fork():
+                    listening.close()
+                    _become_job(connection)
+
+
+def import_everything() -> None:
+    """All modules that verbs import; what cannot be imported is for its verb to say.
+
+    Code and packages, which every record names, are looked at once: a run is of one state of them.
+    """
+    from derainbench.foundation import provenance
+    from derainbench.workflow.fingerprints import all_verbs, verb_modules
+
+    for module in {module for verb in all_verbs() for module in verb_modules(verb)}:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    provenance.code_version()
+    provenance.package_versions()
+
+
+def _become_job(connection: socket.socket) -> None:
+    """Runs the call that a connection brings, and ends this process."""
+    status = 1
+    try:
+        first, files, *_ = socket.recv_fds(connection, _LENGTH, len(_STANDARD_FILES))
+        called = _received(connection, int.from_bytes(first))
+        if called["package"] != PACKAGE:  # another copy of this project
+            os._exit(0)
+        connection.sendall(_ACCEPTED)
+        threading.Thread(target=_end_with_caller, args=[connection], daemon=True).start()
+        _take_over(files)
+        status = _status_of_call(called)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            connection.sendall((status & 255).to_bytes())
+        os._exit(status)
+
+
+def _take_over(files: list[int]) -> None:
+    """Makes files of the caller the standard ones; objects of the server know its own by state."""
+    for number, file in zip(_STANDARD_FILES, files, strict=True):
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
+
+
+def _received(connection: socket.socket, length: int) -> dict[str, Any]:
+    with connection.makefile("rb") as stream:
+        content: dict[str, Any] = json.loads(stream.read(length))
+    return content
+
+
+def _end_with_caller(connection: socket.socket) -> None:
+    connection.recv(1)  # nothing is sent: returns when the caller is gone, or is to stop
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _status_of_call(called: dict[str, Any]) -> int:
+    from derainbench.__main__ import main
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.chdir(called["folder"])
+    os.environ.clear()
+    os.environ.update(called["environment"])
+    sys.argv = called["arguments"]
+    try:
+        main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    return 0
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,161 @@
+"""Jobs that are forks of a process with everything imported: they run as they would by themselves."""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from helpers import run_process
+
+from derainbench import cli
+from derainbench.workflow import fork_server
+from derainbench.workflow.fingerprints import all_verbs
+
+PATIENCE = 30  # seconds
+
+
+@contextmanager
+def server(verb) -> Iterator[str]:
+    """A server whose command line is a function; its standard input is open while the block lasts."""
+    address = tempfile.mktemp(dir="/tmp")  # such an address may have a hundred characters
+    listening, (reading, writing) = fork_server.listening_at(address), os.pipe()
+    process = os.fork()
+    if not process:
+        os.close(writing)
+        sys.stdin = os.fdopen(reading)
+        fork_server.import_everything = lambda: None
+        cli.main = verb
+        fork_server.serve(listening)
+        os._exit(0)
+    os.close(reading)
+    listening.close()
+    try:
+        yield address
+    finally:
+        os.close(writing)
+        os.unlink(address)
+        assert os.waitpid(process, 0)[1] == 0
+
+
+@pytest.fixture
+def called(monkeypatch, capfd):
+    """Calls a function as the command line, in a fork; gives status and standard output."""
+
+    def call(verb, *arguments: str, threads: str = "1") -> tuple[int | None, str]:
+        with server(verb) as address:
+            monkeypatch.setenv(fork_server.ADDRESS, address)
+            monkeypatch.setenv("OMP_NUM_THREADS", threads)
+            monkeypatch.setattr(sys, "argv", ["derainbench", *arguments])
+            status = fork_server.status_of_fork()
+        return status, capfd.readouterr().out
+
+    return call
+
+
+def test_a_fork_has_arguments_folder_environment_and_files_of_its_caller(
+    called, tmp_path, monkeypatch
+):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("SAID", "\udcff")  # bytes that are no text come through too
+
+    def verb() -> None:
+        print(os.getpid(), os.getcwd(), ascii(os.environ["SAID"]), *sys.argv[1:])
+
+    status, said = called(verb, "audit", "--out", "x y")
+    process, folder, *rest = said.split()
+    assert status == 0
+    assert int(process) != os.getpid() and folder == str(tmp_path / "work")
+    assert rest == [r"'\udcff'", "audit", "--out", "x", "y"]
+
+
+@pytest.mark.parametrize(("code", "status"), [(None, 0), (2, 2), (130, 130), ("message", 1)])
+def test_a_fork_ends_with_its_status(called, code, status):
+    assert called(lambda: sys.exit(code))[0] == status
+
+
+@pytest.mark.parametrize(
+    "verb", [lambda: 1 / 0, lambda: os.kill(os.getpid(), signal.SIGKILL)], ids=["breaks", "killed"]
+)
+def test_a_fork_that_breaks_or_is_killed_is_a_failure(called, verb):
+    assert called(verb)[0] == 1
+
+
+def test_processes_of_a_fork_can_be_waited_for(called):
+    def verb() -> None:
+        sys.exit(os.waitstatus_to_exitcode(os.system("exit 3")))
+
+    assert called(verb)[0] == 3
+
+
+def test_without_a_server_or_with_several_threads_nothing_is_forked(called, monkeypatch, tmp_path):
+    assert called(lambda: print("forked"), threads="2") == (None, "")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert fork_server.status_of_fork() is None  # it is gone
+    monkeypatch.setenv(fork_server.ADDRESS, str(tmp_path / "nowhere"))
+    assert fork_server.status_of_fork() is None
+    monkeypatch.delenv(fork_server.ADDRESS)
+    assert fork_server.status_of_fork() is None
+
+
+def test_another_copy_of_the_project_is_not_run_by_this_one(called, monkeypatch):
+    request = fork_server.request
+    monkeypatch.setattr(fork_server, "request", lambda: request() | {"package": "/elsewhere"})
+    assert called(lambda: print("forked")) == (None, "")
+
+
+def test_a_fork_ends_with_its_caller(tmp_path, monkeypatch):
+    said = tmp_path / "process"
+
+    def verb() -> None:
+        said.write_text(str(os.getpid()))
+        time.sleep(PATIENCE)
+
+    with server(verb) as address:
+        monkeypatch.setenv(fork_server.ADDRESS, address)
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        caller = os.fork()
+        if not caller:
+            fork_server.status_of_fork()
+            os._exit(0)
+        wait_for(lambda: said.exists() and said.read_text())
+        os.kill(caller, signal.SIGKILL)
+        os.waitpid(caller, 0)
+        wait_for(lambda: not is_running(int(said.read_text())))
+
+
+def wait_for(condition) -> None:
+    end = time.monotonic() + PATIENCE / 2
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_verb_gives_the_same_in_a_fork(monkeypatch, capfd):
+    """The real server, with all its imports; refusals are the quickest answers."""
+    arguments = ("audit", "--config", "nowhere.json", "--out", "results/x")
+    alone = run_process(*arguments)
+    assert alone.code == 1 and alone.stderr.startswith("derainbench: error: nowhere.json")
+    with fork_server.serving() as environment:
+        for name, value in (environment | {"OMP_NUM_THREADS": "1"}).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["derainbench", *arguments])
+        status = fork_server.status_of_fork()
+    said = capfd.readouterr()
+    assert (status, said.out, said.err) == (alone.code, alone.stdout, alone.stderr)
+
+
+def test_verbs_are_named_as_on_the_command_line():
+    assert {"train", "data verify", "energy-figures"} <= set(all_verbs())
