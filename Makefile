@@ -37,8 +37,8 @@ validator: .venv/validator/bin/rocrate-validator ## what holds archives to their
 	@$(PYTHON) -m venv --clear .venv/validator
 	@.venv/validator/bin/python -m pip install --quiet roc-validator==0.13.0
 
-test: .venv/.installed ## the tests, and how much of the code they run
-	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
+test: .venv/.installed ## the tests, the slowest ten, and how much of the code they run
+	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=1 --cov --cov-report=
 	@echo "coverage: $$($(RUN) python -m coverage report --format=total) % of the lines, jobs of the workflow apart"
 
 test-gpu: .venv/.installed ## a GPU against the CPU: values, AMP, counts, joules, speed; without one it says so and ends with 0, or with 1: REQUIRED=1
