@@ -4,13 +4,14 @@ BIN := .venv/bin
 READERS ?= image weights archive configuration card assignment table json
 FUZZ_RUNS ?= 100000
 KILLS ?= 100
+PYTEST := -n 2 --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=1
 NAME ?= smoke
 ARCHIVE ?= results/$(NAME).zip
 OUT ?= results/replayed
 # Rules call `derainbench` and `python` by name: the ones of .venv.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help reproduce check real archive replay validator test test-gpu fuzz kills lint lock clean
+.PHONY: help reproduce check real archive replay validator test coverage test-gpu fuzz kills lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -37,8 +38,12 @@ validator: .venv/validator/bin/rocrate-validator ## what holds archives to their
 	@$(PYTHON) -m venv --clear .venv/validator
 	@.venv/validator/bin/python -m pip install --quiet roc-validator==0.13.0
 
-test: .venv/.installed ## the tests, the slowest ten, and how much of the code they run
-	@$(RUN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=1 --cov --cov-report=
+test: .venv/.installed ## the tests, and the slowest ten
+	@$(RUN) OMP_NUM_THREADS=1 python -m pytest $(PYTEST)
+
+# Apart: to watch every line takes half as long again.
+coverage: .venv/.installed ## the tests, and how much of the code they run
+	@$(RUN) OMP_NUM_THREADS=1 python -m pytest $(PYTEST) --cov --cov-report=
 	@echo "coverage: $$($(RUN) python -m coverage report --format=total) % of the lines, jobs of the workflow apart"
 
 test-gpu: .venv/.installed ## a GPU against the CPU: values, AMP, counts, joules, speed; without one it says so and ends with 0, or with 1: REQUIRED=1

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from dry_runs import planned
 from helpers import noise, read_json, save
 
 from derainbench.catalog.model_cards import model_card, model_names
@@ -100,14 +101,6 @@ def worked_example(folder: Path) -> dict:
     return runs
 
 
-def planned(folder: Path) -> set[str]:
-    """Rules that a dry run would execute."""
-    done = snakemake(folder, "--configfile", "config/mini.yaml", "--dry-run", "--quiet", "host")
-    assert done.returncode == 0, done.stderr
-    text = done.stdout + done.stderr
-    return {line.split()[1].rstrip(":") for line in text.splitlines() if "rule " in line[:12]}
-
-
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory) -> Path:
     """A copy of the project in which the miniature configuration has been run."""
@@ -179,7 +172,7 @@ def test_everything_is_made_and_marked_as_smoke(checkout):
 
 @pytest.mark.slow
 def test_a_second_run_does_nothing(checkout):
-    assert planned(checkout) == set()
+    assert planned(checkout, "config/mini.yaml") == set()
 
 
 @pytest.mark.slow
@@ -282,7 +275,7 @@ def test_an_edit_of_any_module_reruns_every_job_that_imported_it(checkout):
         before = file.read_text()
         try:
             file.write_text(before + "\n# edited\n")
-            missed = rules - planned(checkout)
+            missed = rules - planned(checkout, "config/mini.yaml")
         finally:
             file.write_text(before)
         if missed:
@@ -327,7 +320,7 @@ def test_an_edit_reruns_what_depends_on_it(checkout, edited, reruns, spares):
     before = file.read_text()
     try:
         file.write_text(before + "\n# edited\n")
-        plan = planned(checkout)
+        plan = planned(checkout, "config/mini.yaml")
     finally:
         file.write_text(before)
     assert reruns <= plan
@@ -385,7 +378,7 @@ def test_another_entry_of_the_catalogue_reruns_what_reads_it(
     try:
         file.write_text(before.replace(*change, 1))
         assert file.read_text() != before
-        plan = planned(checkout)
+        plan = planned(checkout, "config/mini.yaml")
     finally:
         file.write_text(before)
     assert reruns <= plan
@@ -399,7 +392,7 @@ def test_comments_in_the_catalogue_rerun_nothing(checkout):
     try:
         for file, text in before.items():
             file.write_text(f"# A remark.\n{text}")
-        assert planned(checkout) == set()
+        assert planned(checkout, "config/mini.yaml") == set()
     finally:
         for file, text in before.items():
             file.write_text(text)
@@ -426,7 +419,7 @@ def test_one_run_after_an_edit_gives_what_a_run_from_nothing_gives(checkout, tmp
     arguments = ("--configfile", "config/mini.yaml")
     done = snakemake(folder, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert planned(folder) == set()
+    assert planned(folder, "config/mini.yaml") == set()
     once = numbers(results)
     scores = "scores/tiny/seed-1234/rain/per_image.csv"
     first = checkout / "results/mini"

@@ -14,6 +14,7 @@ they need.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -155,6 +156,7 @@ def import_everything() -> None:
             importlib.import_module(module)
     provenance.code_version()
     provenance.package_versions()
+    gc.freeze()  # no fork searches, and so copies, what it shares with the others
 
 
 def _become_job(connection: socket.socket) -> None:
