@@ -25,6 +25,7 @@ from derainbench.energy.crosscheck.other_counters import COUNTERS
 from derainbench.energy.crosscheck.reading import OtherCounter, Reading
 from derainbench.energy.crosscheck.sizes import count_at_sizes
 from derainbench.energy.crosscheck.subjects import SEED, builder, input_image, version
+from derainbench.energy.known_shapes import known_shapes_for
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import write_text
@@ -78,7 +79,7 @@ def compare(
         "parameters_ours": sum(facts.parameters.values()),
     }
     try:
-        with torch.no_grad():
+        with torch.no_grad(), known_shapes_for(image):
             reading = counter.read(build(), image)
     except Exception as error:  # whatever a foreign counter fails with is its result
         row["status"] = f"cannot run: {_first_line(error)}"

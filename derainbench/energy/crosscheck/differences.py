@@ -25,6 +25,7 @@ from derainbench.energy.crosscheck.reading import (
     TotalsByModule,
 )
 from derainbench.energy.forward_pass import count_on_image, count_structure
+from derainbench.energy.known_shapes import known_shapes_for
 from derainbench.energy.records import SILENT, SPIKES
 
 aten = torch.ops.aten
@@ -117,7 +118,11 @@ def _storage(tensor: torch.Tensor) -> int:
 def network_facts(build: Callable[[], nn.Module], image: torch.Tensor) -> NetworkFacts:
     """Our count and observations of a freshly built model on [1,3,H,W]."""
     model = build()
-    with _Observer(model) as observer, TotalsByModule(model, lambda: observer.totals) as totals:
+    with (
+        known_shapes_for(image),
+        _Observer(model) as observer,
+        TotalsByModule(model, lambda: observer.totals) as totals,
+    ):
         model(image)
     height, width = image.shape[2:]
     if image.is_meta:

@@ -11,6 +11,7 @@ import contextlib
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, cast
 from unittest import mock
 
@@ -33,9 +34,13 @@ def by_operation(counts: Mapping[Any, int], flops_per_mac: int = 1) -> dict[str,
     """Counts by operation in MACs, overloads together: ``aten.add.Tensor`` is ``aten.add``."""
     summed: dict[str, float] = defaultdict(float)
     for operation, count in counts.items():
-        name = ".".join(str(operation).split(".")[:2])
-        summed[name] += count / flops_per_mac
+        summed[_name(operation)] += count / flops_per_mac
     return summed
+
+
+@cache  # asked for at every module's boundary
+def _name(operation: Any) -> str:
+    return ".".join(str(operation).split(".")[:2])
 
 
 def _read_operations(

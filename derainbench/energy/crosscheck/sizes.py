@@ -15,6 +15,7 @@ import torch
 from derainbench.catalog.model_cards import model_card
 from derainbench.energy.crosscheck.other_counters import COUNTERS, OtherCounter
 from derainbench.energy.crosscheck.subjects import builder, input_image, version
+from derainbench.energy.known_shapes import KnownShapes
 from derainbench.models.construction import size_multiple_of
 
 SIDES = (128, 256)  # pixels: what profilers of this literature take by default, and what is stated
@@ -39,14 +40,15 @@ def count_at_sizes(
     rows: list[dict[str, Any]] = []
     for name in names:
         fresh = builder(name, "meta")
+        multiple = size_multiple_of(fresh(), model_card(name))
         for counter in counters:
             if counter.needs_values:
                 continue
             for side in sides:
-                if side % size_multiple_of(fresh(), model_card(name)):
+                if side % multiple:
                     continue
                 try:
-                    with torch.no_grad():
+                    with torch.no_grad(), KnownShapes():
                         reading = counter.read(fresh(), input_image(side, "meta"))
                 except Exception:  # the cross-check at one size says what a counter fails with
                     continue
