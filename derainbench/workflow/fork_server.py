@@ -32,12 +32,14 @@ from pathlib import Path
 from typing import Any
 
 import derainbench
+from derainbench.foundation.owner import OWNER, this_process
 
 ADDRESS = "DERAINBENCH_FORK_SERVER"  # environment variable: the server's socket
 PACKAGE = str(Path(derainbench.__file__).parent)
 _STANDARD_FILES = (0, 1, 2)
 _LENGTH = 8  # bytes of a request's length
 _ACCEPTED = b"+"
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -61,7 +63,7 @@ def serving() -> Iterator[dict[str, str]]:
             stdin=subprocess.PIPE,  # ends with this process, at which the server ends
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            env=os.environ | {"OMP_NUM_THREADS": "1", OWNER: this_process()},
             pass_fds=[listening.fileno()],
             process_group=0,  # what a terminal sends comes to forks through their callers
         )
@@ -69,7 +71,7 @@ def serving() -> Iterator[dict[str, str]]:
         try:
             yield {ADDRESS: address}
         finally:
-            process.terminate()  # it may still be importing
+            os.killpg(process.pid, signal.SIGTERM)  # it may still be importing; and forks, if any
             with process:
                 pass
 
@@ -112,7 +114,7 @@ def _hand_on_requests_to_stop(connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_WR)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _STOPPING:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, hand_on)
 
@@ -174,6 +176,8 @@ def _become_job(connection: socket.socket) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
+        for number in _STOPPING:  # the caller leaves when it knows the status
+            signal.signal(number, signal.SIG_IGN)
         with contextlib.suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
