@@ -202,7 +202,9 @@ def _received(connection: socket.socket, length: int) -> dict[str, Any]:
 
 def _end_with_caller(connection: socket.socket) -> None:
     connection.recv(1)  # nothing is sent: returns when the caller is gone, or is to stop
-    os.kill(os.getpid(), signal.SIGTERM)
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGTERM)  # to it, so that it wakes from what it waits for
 
 
 def _status_of_call(called: dict[str, Any]) -> int:

@@ -152,7 +152,7 @@ def _run(
 ) -> tuple[int, list[str]]:
     """Snakemake once; gives its exit status and its output."""
     environment = {failures.WITHOUT: json.dumps(without)} if without else {}
-    with supervision.snakemake(arguments, environment | forks) as process:
+    with supervision.snakemake(arguments, {**environment, **forks}) as process:
         assert process.stdout is not None
         followed, lines = follow(process.stdout)
         status = process.wait()
