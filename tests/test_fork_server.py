@@ -44,6 +44,16 @@ def server(verb) -> Iterator[str]:
         assert os.waitpid(process, 0)[1] == 0
 
 
+@pytest.fixture(autouse=True)
+def own_signals():
+    """Callers are this process here, and hand signals on: the next test has them as they were."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def called(monkeypatch, capfd):
     """Calls a function as the command line, in a fork; gives status and standard output."""

@@ -210,6 +210,8 @@ def _end_with_caller(connection: socket.socket) -> None:
 def _status_of_call(called: dict[str, Any]) -> int:
     from derainbench.__main__ import main
 
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.chdir(called["folder"])
