@@ -1,7 +1,5 @@
 """``python -m derainbench`` is the same as ``derainbench``."""
 
-import sys
-
 from derainbench.foundation.stopping import stop_at_once, stop_orderly
 
 stop_at_once()  # what follows takes a while to import
@@ -18,6 +16,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    import sys
+
     from derainbench.workflow.fork_server import status_of_fork
 
     if (status := status_of_fork()) is not None:

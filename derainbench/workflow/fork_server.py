@@ -39,6 +39,7 @@ PACKAGE = str(Path(derainbench.__file__).parent)
 _STANDARD_FILES = (0, 1, 2)
 _LENGTH = 8  # bytes of a request's length
 _ACCEPTED = b"+"
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -64,12 +65,13 @@ def serving() -> Iterator[dict[str, str]]:
             stderr=subprocess.DEVNULL,
             env=os.environ | {"OMP_NUM_THREADS": "1", OWNER: this_process()},
             pass_fds=[listening.fileno()],
+            process_group=0,  # what a terminal sends comes to forks through their callers
         )
         listening.close()
         try:
             yield {ADDRESS: address}
         finally:
-            process.terminate()  # it may still be importing
+            os.killpg(process.pid, signal.SIGTERM)  # it may still be importing; and forks, if any
             with process:
                 pass
 
@@ -101,10 +103,20 @@ def status_of_fork() -> int | None:
                 return None
         except OSError:
             return None
-        try:
-            return int.from_bytes(connection.recv(1) or b"\1")  # nothing: it was killed
-        except KeyboardInterrupt:  # the job gets it too
-            return 130
+        _hand_on_requests_to_stop(connection)
+        return int.from_bytes(connection.recv(1) or b"\1")  # nothing: it was killed
+
+
+def _hand_on_requests_to_stop(connection: socket.socket) -> None:
+    """From now on a request to stop this process stops its fork, whose status is still waited for."""
+
+    def hand_on(*_: object) -> None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+
+    for number in _STOPPING:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, hand_on)
 
 
 def request() -> dict[str, Any]:
@@ -119,7 +131,7 @@ def request() -> dict[str, Any]:
 
 def serve(listening: socket.socket) -> None:
     """Imports everything, then forks for every call until the standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the jobs get it themselves
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # callers hand requests to stop on
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here
     with selectors.DefaultSelector() as selector:
         selector.register(listening, selectors.EVENT_READ)
@@ -164,6 +176,8 @@ def _become_job(connection: socket.socket) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
+        for number in _STOPPING:  # the caller leaves when it knows the status
+            signal.signal(number, signal.SIG_IGN)
         with contextlib.suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
@@ -187,13 +201,17 @@ def _received(connection: socket.socket, length: int) -> dict[str, Any]:
 
 
 def _end_with_caller(connection: socket.socket) -> None:
-    connection.recv(1)  # nothing is sent: returns when the caller is gone
-    os.kill(os.getpid(), signal.SIGTERM)
+    connection.recv(1)  # nothing is sent: returns when the caller is gone, or is to stop
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGTERM)  # to it, so that it wakes from what it waits for
 
 
 def _status_of_call(called: dict[str, Any]) -> int:
     from derainbench.__main__ import main
 
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.chdir(called["folder"])

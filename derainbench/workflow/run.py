@@ -126,14 +126,15 @@ def main(arguments: list[str] | None = None) -> int:
     folder = recovery.folder_of(arguments)
     without: dict[str, str] = {}
     try:
-        with supervision.stoppable(), fork_server.serving() as server:
+        with supervision.stoppable():
             recovery.clear(folder)
-            while True:
-                status, lines = _run(arguments, folder, without, server)
-                failed = failures.diverged(lines, folder) if status else {}
-                if not failed.keys() - without.keys():
-                    break
-                without |= failed
+            with fork_server.serving() as forks:
+                while True:
+                    status, lines = _run(arguments, folder, without, forks)
+                    failed = failures.diverged(lines, folder) if status else {}
+                    if not failed.keys() - without.keys():
+                        break
+                    without |= failed
     except BenchError as error:
         print(f"derainbench: error: {error}", file=sys.stderr)
         return 1
@@ -147,11 +148,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(
-    arguments: list[str], folder: Path, without: dict[str, str], server: Mapping[str, str]
+    arguments: list[str], folder: Path, without: dict[str, str], forks: Mapping[str, str]
 ) -> tuple[int, list[str]]:
     """Snakemake once; gives its exit status and its output."""
-    environment = {**server, **({failures.WITHOUT: json.dumps(without)} if without else {})}
-    with supervision.snakemake(arguments, environment) as process:
+    environment = {failures.WITHOUT: json.dumps(without)} if without else {}
+    with supervision.snakemake(arguments, {**environment, **forks}) as process:
         assert process.stdout is not None
         followed, lines = follow(process.stdout)
         status = process.wait()
