@@ -16,7 +16,6 @@ from derainbench.catalog import papers
 from derainbench.catalog.dataset_entries import dataset_entry
 from derainbench.catalog.ledger import Label
 from derainbench.catalog.model_cards import known_model, model_card
-from derainbench.catalog.protocols import ProtocolName, default_protocol
 from derainbench.catalog.recipes import Recipe, load_recipe
 from derainbench.config.ablations import check_ablation
 from derainbench.config.datasets import (
@@ -30,45 +29,11 @@ from derainbench.config.datasets import (
 )
 from derainbench.config.paths import PathText
 from derainbench.config.runs import Run
+from derainbench.config.settings import Energy, Figures, Spikes, Threads
 from derainbench.config.without import runs_without
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.settings import Strict, check, read_yaml
 from derainbench.foundation.suggestions import did_you_mean
-
-
-class Energy(Strict):
-    """Where operations are counted: central crops of the first test images."""
-
-    size: int = Field(256, ge=16)
-    images: int = Field(8, ge=1)
-
-
-class Spikes(Strict):
-    """Where firing rates of rain and clean pixels are compared: central crops of test pairs.
-
-    Attributes:
-        images: of the first paired test set of a run; default: all.
-        threshold: least change of a value in [0,1] that is rain.
-    """
-
-    size: int = Field(128, ge=16)
-    images: int | None = Field(None, ge=1)
-    threshold: float = Field(0.1, ge=0, le=1)
-
-
-class Figures(Strict):
-    """What the figures show."""
-
-    dataset: Name
-    protocol: ProtocolName = Field(default_factory=default_protocol)
-    strip_images: int = Field(3, ge=1, le=8)
-
-
-class Threads(Strict):
-    """CPU threads per job."""
-
-    train: int = Field(1, ge=1)
-    infer: int = Field(1, ge=1)
 
 
 class Config(Strict):
