@@ -286,7 +286,7 @@ def test_a_configuration_goes_on_without_what_failed():
 def test_after_a_divergence_the_rest_is_run_and_the_failed_one_named(monkeypatch, capsys, tmp_path):
     calls, reason = [], {"a/seed-1": "training diverged in epoch 0"}
 
-    def once(arguments, folder, without):
+    def once(arguments, folder, without, forks):
         calls.append(dict(without))
         return (0 if without else 1), ["log of the first"]
 

@@ -193,8 +193,8 @@ def test_results_are_held_to_the_reference(checkout):
 
 
 def is_job(trace: dict) -> bool:
-    """Whether a process was a call of our command line; Snakemake itself imports that too."""
-    called = trace["arguments"] and not trace["arguments"][0].startswith("-")
+    """Whether a process was the call of a rule; Snakemake imports our command line and checks by it."""
+    called = trace["arguments"] and not trace["arguments"][0].startswith(("-", "config"))
     return bool(called) and "derainbench.cli" in trace["modules"]
 
 

@@ -21,6 +21,7 @@ from derainbench.foundation.packages import own_packages
 NEUTRAL = {
     "derainbench": "holds the version's number",
     "derainbench.foundation": "holds nothing",
+    "derainbench.foundation.accelerator": "which GPU and kernels a record names",
     "derainbench.foundation.errors": "one kind of exception",
     "derainbench.foundation.suggestions": "the wording of messages",
     "derainbench.foundation.progress": "progress bars",
@@ -35,6 +36,8 @@ NEUTRAL = {
     "derainbench.foundation.stopping": "how a process ends, not what it computes",
     "derainbench.foundation.stop_requests": "when a process stops, not what it computes",
     "derainbench.foundation.source_graph": "what is computed again, not what is computed",
+    "derainbench.workflow": "holds nothing",
+    "derainbench.workflow.fork_server": "which process a job runs in, not what it computes",
 }
 
 
