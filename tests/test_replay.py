@@ -57,7 +57,8 @@ def test_a_replay_of_an_archive_has_no_drift(again):
     assert {"tables/quality.csv", "tables/claims.csv", "audit/claims.csv"} <= compared
     assert {"papers/esdnet/table-1.csv", "scenarios/savings.csv"} <= compared
     pictures = [f"papers/esdnet/figure-{number}" for number in (2, 4, 5)]
-    assert found.taken_over == ["figures/membrane-potentials-esdnet", *pictures]
+    potentials = [f"figures/membrane-potentials-{run}" for run in ("esdnet", "spikerain", "vlif")]
+    assert found.taken_over == [*potentials, *pictures]
     said = (out / "drift.md").read_text()
     assert "no drift" in said and f"{pictures[0]}, {pictures[1]}" in said
 
