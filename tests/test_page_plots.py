@@ -24,7 +24,7 @@ def test_the_plot_filters_and_keeps_published_values_apart(opened):
     page.wait_for_selector("#pareto-plot .scatterlayer")
     traces = "() => document.getElementById('pareto-plot').data.map(t => ({name: t.name, x: t.x, y: t.y, symbol: t.marker?.symbol}))"
     first = page.evaluate(traces)
-    assert sum(len(t["x"]) for t in first) == 5
+    assert sum(len(t["x"]) for t in first) == 7
     assert not [t for t in first if "published" in t["name"]]
     page.select_option("#pareto-dataset", "Rain200H")
     measured, published = page.evaluate(traces)

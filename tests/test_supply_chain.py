@@ -54,8 +54,9 @@ def test_the_lock_resolves_for_every_python_that_is_promised():
 
 
 def test_what_is_installed_are_the_locked_versions():
-    distributions = metadata.distributions()
-    installed = {re.sub(r"[._]", "-", d.metadata["Name"].lower()): d.version for d in distributions}
+    installed: dict[str, str] = {}
+    for d in metadata.distributions():  # setuptools puts copies of its own at the path's end
+        installed.setdefault(re.sub(r"[._]", "-", d.metadata["Name"].lower()), d.version)
     found = {name: installed.get(name) for name in HERE}
     differing = {n: v for n, v in found.items() if not v or not HERE[n].specifier.contains(v)}
     assert differing == {}
