@@ -56,7 +56,10 @@ def shell_commands() -> list[str]:
 PLAIN = {
     *("wildcards.entry", "wildcards.seed", "threads"),
     *(f"params.{name}" for name in ("model", "models", "papers", "device", "monitor", "workers")),
-    *(f"params.{name}" for name in ("size", "images", "threshold", "splits", "files", "facts", "threads")),
+    *(
+        f"params.{name}"
+        for name in ("size", "images", "threshold", "splits", "files", "facts", "threads")
+    ),
     *(f"params.{name}" for name in ("kwargs", "arguments", "overrides", "folders")),
     *(f"params.plan.{name}" for name in ("rain", "size", "seed", "train", "val", "test")),
 }
