@@ -1,4 +1,4 @@
-"""All protocols at once, fast: what the protocols share is computed once, with OpenCV's filters.
+"""All protocols at once, fast: what the protocols share is computed once, in compiled loops.
 
 :func:`derainbench.metrics.full_reference.score` scores one protocol with scikit-image and is the
 yardstick: a test holds this module to it (PSNR within 1e-9 dB, SSIM within 1e-7).
@@ -6,22 +6,16 @@ yardstick: a test holds this module to it (PSNR within 1e-9 dB, SSIM within 1e-7
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 
 from derainbench.catalog.protocols import Protocol, protocols
 from derainbench.foundation.reads import cache
+from derainbench.metrics.compiled import squared_error, ssim_sums
 from derainbench.metrics.full_reference import check_sizes, grey, luma, psnr_of, resized
-
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # K1, K2 of Wang et al. 2004, peak 255
-_GAUSSIAN_RADIUS, _UNIFORM_RADIUS = 5, 3
-
-
-STRIP_BYTES = 1 << 19  # of one plane: what is computed of a strip of rows stays in the cache
 
 
 @dataclass(frozen=True)
@@ -29,100 +23,54 @@ class Window:
     """A window that SSIM's statistics are taken over.
 
     Attributes:
-        radius: pixels on every side of its centre; centres nearer to the border are left out.
-        average: writes the weighted mean over the window of every pixel of a float64 plane into
-            another one of the same shape.
+        weights: of its rows, and of its columns.
         bias: what variances are multiplied by: n / (n - 1) for sample covariance over n pixels.
     """
 
-    radius: int
-    average: Callable[[np.ndarray, np.ndarray], object]
+    weights: np.ndarray
     bias: float = 1.0
 
 
-_SIDE = 2 * _GAUSSIAN_RADIUS + 1
-_BOX = 2 * _UNIFORM_RADIUS + 1
-GAUSSIAN = Window(
-    _GAUSSIAN_RADIUS,
-    lambda plane, out: cv2.GaussianBlur(plane, (_SIDE, _SIDE), sigmaX=1.5, dst=out),
-)
-UNIFORM = Window(
-    _UNIFORM_RADIUS,
-    lambda plane, out: cv2.blur(plane, (_BOX, _BOX), dst=out),
-    bias=_BOX**2 / (_BOX**2 - 1),
-)
+_BELL = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
+GAUSSIAN = Window(_BELL / _BELL.sum())
+UNIFORM = Window(np.full(7, 1 / 7), bias=49 / 48)
 
 
 def mean_ssims(x: np.ndarray, y: np.ndarray, window: Window, borders: Iterable[int]) -> list[float]:
-    """Mean SSIM of two planes without a border, for several borders at once.
-
-    Strips of rows are computed one after the other in buffers that are used again: memory that is
-    asked for anew costs more than the arithmetic.
+    """Mean SSIM of two planes or images without a border, for several borders at once.
 
     Args:
-        x, y: float64 [H,W] or [H,W,3], from 0 to 255.
+        x, y: [H,W] or [H,W,3], from 0 to 255.
         window: that statistics are taken over.
         borders: pixels left out at every side; windows lie inside what is left.
     """
-    height, width = x.shape[:2]
-    r = window.radius
-    rows = max(1, STRIP_BYTES // x[0].nbytes)
-    shape = (min(rows + 2 * r, height), *x.shape[1:])
-    buffers = np.empty((6, *shape))
-    insets = [border + r for border in borders]
-    sums = [0.0] * len(insets)
-    for top in range(r, height - r, rows):
-        bottom = min(top + rows, height - r)
-        strip = np.s_[top - r : bottom + r]
-        ssim = _ssim_of_strip(x[strip], y[strip], window, buffers[:, : bottom - top + 2 * r])
-        for i, inset in enumerate(insets):
-            first, last = max(top, inset), min(bottom, height - inset)
-            if first < last:
-                inside = ssim[first - top + r : last - top + r, inset : width - inset]
-                sums[i] += float(inside.sum())
-    channels = x[0, 0].size
-    return [
-        total / ((height - 2 * inset) * (width - 2 * inset) * channels)
-        for total, inset in zip(sums, insets, strict=True)
-    ]
-
-
-def _ssim_of_strip(x: np.ndarray, y: np.ndarray, window: Window, buffers: np.ndarray) -> np.ndarray:
-    """SSIM at every pixel of a strip, in one of the buffers; wrong near its edges."""
-    mean_x, mean_y, variances, product, covariance, scratch = buffers
-    window.average(x, mean_x)
-    window.average(y, mean_y)
-    np.multiply(x, y, out=scratch)
-    window.average(scratch, covariance)
-    np.multiply(x, x, out=scratch)  # of the sum of both variances only one mean is needed
-    np.multiply(y, y, out=product)
-    scratch += product
-    window.average(scratch, variances)
-    np.multiply(mean_x, mean_y, out=product)
-    covariance -= product
-    covariance *= 2 * window.bias
-    covariance += _C2
-    mean_x *= mean_x
-    mean_y *= mean_y
-    mean_x += mean_y  # the sum of the squared means
-    variances -= mean_x
-    variances *= window.bias
-    variances += _C2
-    mean_x += _C1
-    variances *= mean_x
-    product *= 2
-    product += _C1
-    product *= covariance
-    product /= variances
-    return product
+    height, width, channels = _shape(x)
+    insets = np.array(list(borders))
+    sums = ssim_sums(*_rows(x, y), window.weights, channels, window.bias, insets)
+    lost = 2 * insets + len(window.weights) - 1
+    return (sums / ((height - lost) * (width - lost) * channels)).tolist()
 
 
 def mean_squares(x: np.ndarray, y: np.ndarray, borders: Iterable[int]) -> list[float]:
-    """Mean squared difference of two planes without a border, for several borders at once."""
-    error = x - y
-    np.multiply(error, error, out=error)
-    height, width = x.shape[:2]
-    return [float(error[b : height - b, b : width - b].mean()) for b in borders]
+    """Mean squared difference of two planes or images without a border, for several borders."""
+    height, width, channels = _shape(x)
+    return [
+        squared_error(*_rows(x, y), border, border * channels)
+        / ((height - 2 * border) * (width - 2 * border) * channels)
+        for border in borders
+    ]
+
+
+def _shape(image: np.ndarray) -> tuple[int, int, int]:
+    """Height, width and channels of [H,W] or [H,W,C]."""
+    return image.shape[0], image.shape[1], image[0, 0].size
+
+
+def _rows(*images: np.ndarray) -> list[np.ndarray]:
+    """[H,W] or [H,W,C] each -> [H,W*C] of one type, for which compiled loops exist."""
+    whole = all(image.dtype == np.uint8 for image in images)
+    kind = np.uint8 if whole else np.float64
+    return [np.ascontiguousarray(i, dtype=kind).reshape(len(i), -1) for i in images]
 
 
 class Scorer:
@@ -185,28 +133,20 @@ class _Planes:
     def of(self, protocol: Protocol) -> np.ndarray:
         """What PSNR compares."""
         if protocol.side:
-            return self._square(protocol.side).astype(np.float64)
+            return self._square(protocol.side)
         if protocol.luma:
             return np.rint(self._luma) if protocol.round_luma else self._luma
-        return self._unrounded if protocol.uniform else self._rgb
+        return self.unrounded if protocol.uniform else self.image
 
     def judged(self, protocol: Protocol) -> np.ndarray:
         """What SSIM compares."""
         if protocol.side:
-            return grey(self._square(protocol.side)).astype(np.float64)
+            return grey(self._square(protocol.side))
         return self.of(protocol)
 
     @cached_property
     def _luma(self) -> np.ndarray:
         return luma(self.image)
-
-    @cached_property
-    def _rgb(self) -> np.ndarray:
-        return self.image.astype(np.float64)
-
-    @cached_property
-    def _unrounded(self) -> np.ndarray:
-        return self._rgb if self.unrounded is self.image else self.unrounded.astype(np.float64)
 
     def _square(self, side: int) -> np.ndarray:
         return resized(self.image, side)
