@@ -81,7 +81,7 @@ def test_the_output_is_followed():
     assert len(seen) == OUTPUT.count("\n")
     lines = shown.getvalue().splitlines()
     assert lines[0] == "data 0/1, train 0/2, report 0/1"
-    assert lines[-1].startswith("data 1/1, train 1/2, report 0/1, about a minute left")
+    assert lines[-1].startswith("data 1/1, train 1/2, report 0/1, at least a minute left")
     assert len(lines) == 3
 
 
@@ -96,17 +96,37 @@ def test_on_a_terminal_every_stage_has_a_bar():
     assert "2/2" in shown.getvalue() and "rule" not in shown.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("elapsed", "done", "total", "words"),
-    [
-        (10, 0, 5, ""),
-        (60, 1, 5, "about 4 min left"),
-        (60, 4, 5, "about a minute left"),
-        (60, 5, 5, ""),
-    ],
-)
-def test_the_time_left_follows_from_the_jobs_before(elapsed, done, total, words):
-    assert run.time_left(elapsed, done, total) == words
+def test_the_time_left_follows_from_the_jobs_of_each_rule():
+    followed = run.Followed({"synthesise": "data", "train": "train", "evaluate": "evaluate"})
+    said = []
+
+    def read(now: float, *lines: str) -> None:
+        for line in lines:
+            if followed.read(line, now):
+                said.append(run.time_left(followed, now))
+
+    read(0, "Job stats:", "synthesise 10", "train 3", "evaluate 3", "all 1", "total 17")
+    assert said == [""]
+    read(0, "localrule synthesise:", "    jobid: 1")
+    read(6, "Finished jobid: 1 (Rule: synthesise)")
+    assert (
+        said.pop() == "at least a minute left"
+    )  # nine of six seconds; of the others nothing is known
+    read(6, "localrule train:", "    jobid: 2")
+    for job in range(11, 20):
+        read(6 + 6 * (job - 11), "localrule synthesise:", f"    jobid: {job}")
+        read(12 + 6 * (job - 11), f"Finished jobid: {job} (Rule: synthesise)")
+    read(606, "Finished jobid: 2 (Rule: train)")
+    # Two trainings of 600 s; of 606 s, jobs ran 660.
+    assert said.pop() == "at least 18 min left"
+    read(606, "localrule train:", "    jobid: 3", "localrule evaluate:", "    jobid: 4")
+    read(906, "Finished jobid: 4 (Rule: evaluate)")
+    # One training, half of another, two evaluations of 300 s: 1500 s; of 906 s, jobs ran 960.
+    assert said.pop() == "about 24 min left"
+    read(2000, "Finished jobid: 3 (Rule: train)", "localrule train:", "    jobid: 5")
+    read(2000, *(f"Finished jobid: {job} (Rule: evaluate)" for job in (6, 7)))
+    read(2900, "Finished jobid: 5 (Rule: train)")
+    assert said.pop() == ""
 
 
 class Snakemake:

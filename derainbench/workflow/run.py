@@ -33,7 +33,8 @@ from derainbench.workflow.verdict_summary import SUMMARY
 
 RULES = Path(__file__).resolve().parent.parent.parent / "workflow" / "rules"
 _HEADER = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):$")
-_FINISHED = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)$")
+_JOB = re.compile(r"^ +jobid: (\d+)$")
+_FINISHED = re.compile(r"^Finished jobid: (\d+) \(Rule: (\w+)\)$")
 _COUNT = re.compile(r"^(\w+) +(\d+)$")
 _ERROR = re.compile(
     r"^(Error in |Error:|RuleException|WorkflowError|MissingInput|MissingOutput|LockException|"
@@ -61,7 +62,10 @@ class Followed:
         stage_of: stages by rule; rules without one are left out.
         total: jobs to do, by stage.
         done: jobs that ended well, by stage.
-        running: rules whose job has begun.
+        waiting: jobs that have not ended, by rule.
+        seconds: that jobs which ended took, by rule.
+        begun: rule and second of the jobs that run, by Snakemake's number.
+        running: rule of the job that began last.
         error: what Snakemake says of a failure, its first lines.
         log: where its whole log is.
         nothing: whether there was nothing to do.
@@ -70,6 +74,9 @@ class Followed:
     stage_of: dict[str, str]
     total: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    begun: dict[str, tuple[str, float]] = field(default_factory=dict)
     running: str = ""
     error: list[str] = field(default_factory=list)
     log: str = ""
@@ -81,24 +88,31 @@ class Followed:
         """Whether Snakemake refused because another one holds its lock."""
         return any(line.startswith("LockException") for line in self.error)
 
-    def read(self, line: str) -> bool:
-        """Takes one line; gives whether a job ended or the plan became known."""
+    def read(self, line: str, now: float) -> bool:
+        """Takes one line that came at a second; gives whether a job ended or the plan is known."""
         if self.error or _ERROR.match(line):
             self.error.append(line)
         if line.startswith("Job stats:"):
             self._in_statistics = True
             self.total.clear()
+            self.waiting.clear()
         elif self._in_statistics and (match := _COUNT.match(line)):
             if match[1] == "total":
                 self._in_statistics = False
                 return True
             if match[1] in self.stage_of:
                 self.total[self.stage_of[match[1]]] += int(match[2])
+                self.waiting[match[1]] += int(match[2])
         elif match := _HEADER.match(line):
             self.running = match[1]
+        elif (match := _JOB.match(line)) and self.running in self.stage_of:
+            self.begun[match[1]] = self.running, now
         elif match := _FINISHED.match(line):
-            if match[1] in self.stage_of:
-                self.done[self.stage_of[match[1]]] += 1
+            rule, since = self.begun.pop(match[1], (match[2], now))
+            if rule in self.stage_of:
+                self.done[self.stage_of[rule]] += 1
+                self.waiting[rule] -= 1
+                self.seconds.setdefault(rule, []).append(now - since)
                 return True
         elif match := _LOG.match(line):
             self.log = match[1]
@@ -107,13 +121,28 @@ class Followed:
         return False
 
 
-def time_left(elapsed: float, done: int, total: int) -> str:
-    """About how long the rest takes if its jobs take as long as those before; "" at the start."""
-    if not done or done >= total:
+def time_left(followed: Followed, now: float) -> str:
+    """About how long the rest takes: jobs of a rule take as long as those before, as many at once.
+
+    Args:
+        followed: what is known of the run.
+        now: seconds since it began.
+
+    Returns:
+        ``about N min left``, or ``at least`` where no job of some rule has ended yet; "" if nothing
+        is known or left.
+    """
+    spent = sum(map(sum, followed.seconds.values()))
+    waiting = +followed.waiting
+    if not waiting or not spent:
         return ""
-    seconds = elapsed / done * (total - done)
-    minutes = round(seconds / 60)
-    return f"about {minutes} min left" if minutes >= 2 else "about a minute left"
+    means = {rule: sum(taken) / len(taken) for rule, taken in followed.seconds.items()}
+    left = sum(means.get(rule, 0) * jobs for rule, jobs in waiting.items())
+    for rule, since in followed.begun.values():
+        left -= min(now - since, means.get(rule, 0))
+    minutes = round(left * now / spent / 60)
+    kind = "about" if waiting.keys() <= means.keys() else "at least"
+    return f"{kind} {minutes} min left" if minutes >= 2 else f"{kind} a minute left"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -181,8 +210,9 @@ def follow(lines: Iterable[str], out: TextIO | None = None) -> tuple[Followed, l
     with _display(out or sys.stderr) as display:
         for line in _stripped(lines):
             seen.append(line)
-            if followed.read(line):
-                display.show(followed, time.monotonic() - started)
+            now = time.monotonic() - started
+            if followed.read(line, now):
+                display.show(followed, now)
     return followed, seen
 
 
@@ -211,7 +241,7 @@ class _Bars:
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
-    def show(self, followed: Followed, elapsed: float) -> None:
+    def show(self, followed: Followed, now: float) -> None:
         names = dict.fromkeys(followed.stage_of.values())
         for stage in (s for s in names if followed.total[s]):
             if stage not in self.tasks:
@@ -221,7 +251,7 @@ class _Bars:
             )
             if followed.done[stage] == followed.total[stage]:
                 self.progress.stop_task(self.tasks[stage])
-        left = time_left(elapsed, followed.done.total(), followed.total.total())
+        left = time_left(followed, now)
         for task in self.tasks.values():
             self.progress.update(task, note="")
         if self.tasks:
@@ -240,7 +270,7 @@ class _Lines:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def show(self, followed: Followed, elapsed: float) -> None:
+    def show(self, followed: Followed, now: float) -> None:
         parts = [
             f"{stage} {followed.done[stage]}/{total}"
             for stage, total in followed.total.items()
@@ -248,7 +278,7 @@ class _Lines:
         ]
         order = list(dict.fromkeys(followed.stage_of.values()))
         parts.sort(key=lambda part: order.index(part.split()[0]))
-        left = time_left(elapsed, followed.done.total(), followed.total.total())
+        left = time_left(followed, now)
         print(", ".join([*parts, *([left] if left else [])]), file=self.out, flush=True)
 
 
