@@ -165,11 +165,11 @@ def equal(first, second) -> bool:
     return repr(first) == repr(second)  # NaN is not equal to itself
 
 
-@pytest.mark.parametrize("name", ["esdnet", "esdnet-ann", "nafnet", "restormer", "prenet"])
+@pytest.mark.parametrize("name", ["esdnet", "esdnet-ann", "nafnet", "restormer", "prenet", "vlif"])
 def test_shapes_that_are_known_beforehand_change_no_count(name, monkeypatch):
     short = small_structure(name)
     asked = []
-    monkeypatch.setattr(counter, "keeps_shape", lambda *_: asked.append(1))
+    monkeypatch.setattr(counter, "has_known_shape", lambda *_: asked.append(1))
     assert equal(small_structure(name), short)
     assert asked
 

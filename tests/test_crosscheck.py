@@ -16,6 +16,7 @@ from derainbench.config.schema import Config
 from derainbench.energy.crosscheck import comparison as checks
 from derainbench.energy.crosscheck.other_counters import COUNTERS
 from derainbench.energy.crosscheck.reading import OtherCounter, Reading
+from derainbench.energy.crosscheck.sizes import count_at_sizes
 from derainbench.foundation.errors import BenchError
 from derainbench.models.construction import build
 
@@ -376,6 +377,25 @@ def test_the_same_call_gives_the_same_bytes(tmp_path):
         checks.write_crosscheck(tmp_path / out, ["prn_r"], 32)
     for file in ("crosscheck.csv", "crosscheck-layers.csv"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_no_counter_is_asked_twice_about_one_network_and_size():
+    asked, notes = [], {}
+
+    def read(model, image):
+        asked.append(image.shape[-1])
+        if image.shape[-1] == 96:
+            raise ValueError("no such size")
+        return Reading(BY_NAME[TORCH].read(model, image).macs, {})
+
+    counter = OtherCounter("noted", "torch", read)
+    for size in (64, 96):
+        checks.crosscheck(["prn_r"], size, [counter], notes)
+    table = count_at_sizes(["prn_r"], [counter], (64, 96, 128), notes)
+    assert asked == [64, 96, 128]
+    assert table["size"].tolist() == ["64x64", "128x128"]
+    pd.testing.assert_frame_equal(table, count_at_sizes(["prn_r"], [counter], (64, 96, 128)))
+    assert asked == [64, 96, 128, 64, 96, 128]
 
 
 def test_unknown_models_and_sizes_are_refused_in_one_line(cli, tmp_path):

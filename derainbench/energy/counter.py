@@ -24,7 +24,7 @@ from derainbench.energy.inspection import (
     reach_of_places,
     reached_outputs,
 )
-from derainbench.energy.known_shapes import keeps_shape, like_first_argument
+from derainbench.energy.known_shapes import has_known_shape, of_known_shape
 from derainbench.energy.levels import graded_facts
 from derainbench.energy.networks import is_spiking
 from derainbench.energy.products import (
@@ -140,9 +140,8 @@ class OperationCounter(TorchDispatchMode):
         if is_composite(func):
             with self:
                 return func.decompose(*args, **(kwargs or {}))
-        if not self.measure and keeps_shape(func, args):
-            # Torch works such shapes out in Python, in most of the time that a network takes.
-            out = like_first_argument(func, args)
+        if not self.measure and has_known_shape(func, args):
+            out = of_known_shape(func, args)
         else:
             out = func(*args, **(kwargs or {}))
         if func is aten.convolution.default:

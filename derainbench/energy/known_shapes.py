@@ -1,4 +1,7 @@
-"""Operators whose result has the shape of an input, so that nothing needs to be computed for it."""
+"""Operators whose result's shape can be read off their arguments, so that nothing is computed for it.
+
+For meta tensors torch works such shapes out in Python, which takes most of a network's time on them.
+"""
 
 from __future__ import annotations
 
@@ -14,30 +17,43 @@ NORMS = {aten.native_batch_norm.default, aten.native_layer_norm.default}
 _ELEMENTWISE = {
     *(getattr(aten, name).Tensor for name in ("add", "sub", "mul", "div")),
     *(getattr(aten, name).default for name in ("relu", "gelu", "leaky_relu", "sigmoid", "tanh")),
-    aten.clamp_min.default,
+    *(getattr(aten, name).default for name in ("clamp", "clamp_min", "hardtanh", "round")),
 }
+_INTERPOLATIONS = {aten.upsample_bilinear2d.default}
 
 
-def keeps_shape(func: Any, args: Sequence[Any]) -> bool:
-    """Whether an operator makes a new tensor like its first argument, whatever its values."""
+def has_known_shape(func: Any, args: Sequence[Any]) -> bool:
+    """Whether an operator makes a new tensor whose shape :func:`of_known_shape` can tell."""
     if func in NORMS:
         return True
+    if func in _INTERPOLATIONS:
+        return args[1] is not None and args[0].is_contiguous()
     if func not in _ELEMENTWISE or not args[0].is_floating_point():
         return False
     shape = args[0].shape
     return all(not isinstance(a, torch.Tensor) or a.shape == shape for a in args[1:])
 
 
-def like_first_argument(func: Any, args: Sequence[Any]) -> Any:
-    """What an operator that :func:`keeps_shape` gives, with values that mean nothing."""
-    result = torch.empty_like(args[0])
+def of_known_shape(func: Any, args: Sequence[Any]) -> Any:
+    """What an operator that :func:`has_known_shape` gives, with values that mean nothing."""
+    if func in _INTERPOLATIONS:
+        images, size = args[:2]
+        return images.new_empty(*images.shape[:2], *size)
+    result = _empty_like(args[0])
     if func in NORMS:  # with statistics that nobody asks for
         return result, *result.new_empty(2, 0)
     return result
 
 
+def _empty_like(x: torch.Tensor) -> torch.Tensor:
+    if not x.is_contiguous():
+        return torch.empty_like(x)
+    # The same for less: empty_like of a meta tensor is Python, too.
+    return torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device=x.device)
+
+
 class KnownShapes(TorchDispatchMode):
-    """Context in which torch does not work such shapes out for meta tensors, which it does in Python.
+    """Context in which torch does not work such shapes out for meta tensors.
 
     Modes entered inside it, such as other projects' counters, see every operator before it does.
     """
@@ -53,9 +69,9 @@ class KnownShapes(TorchDispatchMode):
             args
             and isinstance(args[0], torch.Tensor)
             and args[0].is_meta
-            and keeps_shape(func, args)
+            and has_known_shape(func, args)
         ):
-            return like_first_argument(func, args)
+            return of_known_shape(func, args)
         return func(*args, **(kwargs or {}))
 
 

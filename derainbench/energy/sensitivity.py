@@ -50,6 +50,7 @@ def sensitivity(model: str, counterpart: str) -> pd.DataFrame:
         neuron fires at every time step, as a share of the counterpart's energy, all layers alike.
     """
     default_costs = cost_tables()[DEFAULT_COSTS]
+    arguments = constructor_arguments(model, {})
     seen: dict[tuple[str, int | None], Structure] = {}
 
     @cache  # the usual size is among those that are varied
@@ -61,11 +62,10 @@ def sensitivity(model: str, counterpart: str) -> pd.DataFrame:
 
     default, baseline = account(model, TABLE_SIZE, None), account(counterpart, TABLE_SIZE, None)
     cases: list[tuple[str, int, Account, Account, Costs]] = []
-    if "T" in constructor_arguments(model, {}):
-        cases += [
-            (TIME_STEPS_VARIED, t, account(model, TABLE_SIZE, t), baseline, default_costs)
-            for t in TIME_STEPS
-        ]
+    if "T" in arguments:
+        for t in TIME_STEPS:
+            at_t = default if t == arguments["T"] else account(model, TABLE_SIZE, t)
+            cases.append((TIME_STEPS_VARIED, t, at_t, baseline, default_costs))
     cases += [
         (SIZE_VARIED, s, account(model, s, None), account(counterpart, s, None), default_costs)
         for s in SIZES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -178,6 +178,7 @@ def crosscheck(
     names: Sequence[str],
     size: int = SIZE,
     counters: Sequence[OtherCounter] = COUNTERS,
+    notes: MutableMapping[tuple[str, str, int], Reading | None] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Every counter on every model, at full size with freshly drawn weights.
 
@@ -186,6 +187,7 @@ def crosscheck(
         size: image side, pixels. Counters that look at values get a side of 32, or the next that
             the model takes.
         counters: what to compare with.
+        notes: filled with what the counters gave on meta tensors, for :func:`count_at_sizes`.
 
     Returns:
         The tables of ``crosscheck.csv`` and ``crosscheck-layers.csv``.
@@ -205,6 +207,8 @@ def crosscheck(
 
             for counter in counters:
                 where = ("cpu", small) if counter.needs_values else ("meta", side)
+                if notes is not None and not counter.needs_values:
+                    counter = counter.noting(name, notes)
                 row, its_layers = compare(name, counter, *facts_at(*where))
                 rows.append(row)
                 layers += its_layers
@@ -224,11 +228,12 @@ def write_crosscheck(out: Path, names: Sequence[str], size: int = SIZE) -> pd.Da
     Raises:
         BenchError: as :func:`crosscheck`, or if ``out`` cannot be written to.
     """
-    table, layers = crosscheck(names, size)
+    notes: dict[tuple[str, str, int], Reading | None] = {}
+    table, layers = crosscheck(names, size, notes=notes)
     with staged_folder(out) as stage:
         write_text(stage / LAYERS, layers.to_csv(index=False))
         spiking = [name for name in names if model_card(name).spiking]
-        write_text(stage / SIZES, count_at_sizes(spiking).to_csv(index=False))
+        write_text(stage / SIZES, count_at_sizes(spiking, known=notes).to_csv(index=False))
         write_text(stage / SUMMARY, table.to_csv(index=False))
         provenance.write_record(
             stage / SUMMARY, settings={"models": list(names), "size": size}, seed=SEED, device="cpu"

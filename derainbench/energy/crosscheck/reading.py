@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -60,6 +60,29 @@ class OtherCounter:
         """Whether it knows a module type."""
         types = tuple(self.module_types() if self.module_types else ())
         return issubclass(kind, types) if self.subclasses else kind in types
+
+    def noting(
+        self, model_name: str, notes: MutableMapping[tuple[str, str, int], Reading | None]
+    ) -> OtherCounter:
+        """The same counter, which notes under :func:`reading_key` what it gives of one model.
+
+        Args:
+            model_name: of the only network that it is then asked about, on square images.
+            notes: filled in place; None stands for a failure.
+        """
+
+        def read(model: nn.Module, image: torch.Tensor) -> Reading:
+            key = reading_key(model_name, self, image.shape[-1])
+            notes[key] = None
+            notes[key] = reading = self.read(model, image)
+            return reading
+
+        return replace(self, read=read)
+
+
+def reading_key(model_name: str, counter: OtherCounter, side: int) -> tuple[str, str, int]:
+    """What a reading is noted under: model, counter and side of the image in pixels."""
+    return model_name, counter.name, side
 
 
 class TotalsByModule:

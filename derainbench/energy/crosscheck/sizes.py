@@ -6,14 +6,16 @@ images of one size: :mod:`derainbench.audit.claim_tests.against` tries all of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import torch
+from torch import nn
 
 from derainbench.catalog.model_cards import model_card
-from derainbench.energy.crosscheck.other_counters import COUNTERS, OtherCounter
+from derainbench.energy.crosscheck.other_counters import COUNTERS
+from derainbench.energy.crosscheck.reading import OtherCounter, Reading, reading_key
 from derainbench.energy.crosscheck.subjects import builder, input_image, version
 from derainbench.energy.known_shapes import KnownShapes
 from derainbench.models.construction import size_multiple_of
@@ -26,6 +28,7 @@ def count_at_sizes(
     names: Sequence[str],
     counters: Sequence[OtherCounter] = COUNTERS,
     sides: Sequence[int] = SIDES,
+    known: Mapping[tuple[str, str, int], Reading | None] | None = None,
 ) -> pd.DataFrame:
     """MACs and parameters of models at several sizes, by the counters that need no values.
 
@@ -33,11 +36,14 @@ def count_at_sizes(
         names: of models; sizes that a model does not take are left out.
         counters: of others.
         sides: of square images, pixels.
+        known: what counters gave before, on meta tensors: not asked for again; see
+            :meth:`~derainbench.energy.crosscheck.reading.OtherCounter.noting`.
 
     Returns:
         One row per model, counter and size: :data:`COLUMNS`; counters that fail have no row.
     """
     rows: list[dict[str, Any]] = []
+    known = known or {}
     for name in names:
         fresh = builder(name, "meta")
         multiple = size_multiple_of(fresh(), model_card(name))
@@ -47,10 +53,9 @@ def count_at_sizes(
             for side in sides:
                 if side % multiple:
                     continue
-                try:
-                    with torch.no_grad(), KnownShapes():
-                        reading = counter.read(fresh(), input_image(side, "meta"))
-                except Exception:  # the cross-check at one size says what a counter fails with
+                key = reading_key(name, counter, side)
+                reading = known[key] if key in known else _read(counter, fresh(), side)
+                if reading is None:  # the cross-check at one size says what a counter fails with
                     continue
                 rows.append(
                     {
@@ -63,3 +68,12 @@ def count_at_sizes(
                     }
                 )
     return pd.DataFrame(rows, columns=COLUMNS).astype({"parameters": "Int64"})
+
+
+def _read(counter: OtherCounter, model: nn.Module, side: int) -> Reading | None:
+    """What a counter gives of a model on meta tensors; None if it fails."""
+    try:
+        with torch.no_grad(), KnownShapes():
+            return counter.read(model, input_image(side, "meta"))
+    except Exception:
+        return None
