@@ -81,6 +81,14 @@ def snakemake(
     )
 
 
+def by_forks(folder: Path, *arguments: str) -> str:
+    """Runs the workflow as a user does, its jobs as forks of one process; gives Snakemake's log."""
+    command = [sys.executable, "-m", "derainbench.workflow", "--cores", "1", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Path(re.findall(r"^Whole log: (.+)$", done.stdout, re.MULTILINE)[-1]).read_text()
+
+
 def derainbench(folder: Path, *arguments: str) -> str:
     command = [sys.executable, "-m", "derainbench", *arguments]
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
@@ -417,8 +425,7 @@ def test_one_run_after_an_edit_gives_what_a_run_from_nothing_gives(checkout, tmp
     assert edited != before
     file.write_text(edited)
     arguments = ("--configfile", "config/mini.yaml")
-    done = snakemake(folder, *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
+    by_forks(folder, *arguments)
     assert planned(folder, "config/mini.yaml") == set()
     once = numbers(results)
     scores = "scores/tiny/seed-1234/rain/per_image.csv"
@@ -429,9 +436,8 @@ def test_one_run_after_an_edit_gives_what_a_run_from_nothing_gives(checkout, tmp
         name for name in old if old[name] != once[name]
     }
     # From nothing: all that computes a PSNR, and what follows from it.
-    done = snakemake(folder, *arguments, "--forcerun", "verify", "evaluate")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert all(f"rule {name}:" in done.stderr for name in ("verify", "evaluate", "tables", "page"))
+    log = by_forks(folder, *arguments, "--forcerun", "verify", "evaluate")
+    assert all(f"rule {name}:" in log for name in ("verify", "evaluate", "tables", "page"))
     assert numbers(results) == once
 
 
@@ -462,9 +468,7 @@ def test_images_of_a_users_folder_decide_what_runs(checkout, tmp_path):
     image = data / "mine/test/input"
 
     def run() -> str:
-        done = snakemake(checkout, *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        return by_forks(checkout, *arguments)
 
     def replace() -> None:
         save(min(image.iterdir()), noise(64, 64))
