@@ -51,7 +51,7 @@ class StepsDone:
         self.steps += 1
         self.unread.append((loss, crops))
 
-    def read_losses(self, group: Group) -> None:
+    def read_losses(self, group: Group | None = None) -> None:
         """Asks the device for the losses of all steps at once.
 
         Those of several processes, which share each step's crops equally, are put together.
@@ -59,7 +59,7 @@ class StepsDone:
         if not self.unread:
             return
         losses, crops = zip(*self.unread, strict=True)
-        parts = zip(*group.gathered(torch.stack(losses).tolist()), strict=True)
+        parts = zip(*(group or Group()).gathered(torch.stack(losses).tolist()), strict=True)
         for part, number in zip(parts, crops, strict=True):
             # Not sum(), which rounds otherwise since Python 3.12.
             for loss in part:

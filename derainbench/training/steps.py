@@ -114,12 +114,12 @@ def keep_channels_last(model: nn.Module) -> None:
             layer.to(memory_format=torch.channels_last)
 
 
-def training_forward(model: nn.Module, recipe: Recipe, group: Group) -> Forward:
+def training_forward(model: nn.Module, recipe: Recipe, group: Group | None = None) -> Forward:
     """What a step calls: the network, or its ``stages``, compiled if the recipe says so.
 
     In a group gradients become the mean of those of all processes.
     """
-    if group.size > 1:
+    if group and group.size > 1:
         return shared(_Stages(model) if recipe.stage_weight else model)
     forward: Forward = model.stages if recipe.stage_weight else model  # type: ignore[assignment]
     return compiled(forward) if recipe.compile else forward
