@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
+from baselines.stochastic_depth import DropPath
+
 SIDE = 128  # of the images; positions of the spatial attention are learned for it
 LEVELS = 4
 DROP_PATH = 0.1
@@ -89,20 +91,6 @@ class LocalMLP(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.linear1(x).permute(0, 3, 1, 2)
         return self.linear2((x + self.dwconv(x)).permute(0, 2, 3, 1))
-
-
-class DropPath(nn.Module):
-    """Stochastic depth: in training, drops a branch for whole samples with probability ``rate``."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.rate == 0:
-            return x
-        kept = x.new_empty(len(x), 1, 1, 1).bernoulli_(1 - self.rate)
-        return x * kept / (1 - self.rate)
 
 
 class WindowBlock(nn.Module):

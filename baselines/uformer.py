@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
+from baselines.stochastic_depth import DropPath
+
 LEVELS = 4
 HEADS = (1, 2, 4, 8, 16, 16, 8, 4, 2)
 MLP_RATIO = 4
@@ -93,20 +95,6 @@ class LeFF(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         local = self.dwconv(self.linear1(x).permute(0, 3, 1, 2))
         return self.linear2(local.permute(0, 2, 3, 1))
-
-
-class DropPath(nn.Module):
-    """Stochastic depth: in training, drops a branch for whole samples with probability ``rate``."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.rate == 0:
-            return x
-        kept = x.new_empty(len(x), 1, 1, 1).bernoulli_(1 - self.rate)
-        return x * kept / (1 - self.rate)
 
 
 class LeWinBlock(nn.Module):

@@ -79,6 +79,15 @@ def test_a_rehearsal_lies_apart_and_fetches_nothing(paper, rehearsal):
     check_files(rehearsal)
 
 
+def test_a_rehearsal_trains_by_one_process(paper):
+    name, run = next(iter(paper.runs.items()))
+    several = run.model_copy(update={"train": run.train.model_copy(update={"processes": 4})})
+    config = paper.model_copy(update={"runs": paper.runs | {name: several}})
+    assert (
+        derived(config, ROOMY, lambda run, recipe: Footprint(0, 1)).runs[name].train.processes == 1
+    )
+
+
 def test_runs_that_are_not_trained_cannot_be_rehearsed():
     config = load(ROOT / "config" / "real.yaml")
     with pytest.raises(BenchError, match=r"^runs.prenet-rain200h: a rehearsal has no weights"):

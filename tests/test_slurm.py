@@ -49,6 +49,28 @@ def test_a_further_attempt_asks_for_more_but_for_time_that_it_does_not_need():
     assert [evaluated.time("paper", n) for n in (1, 2, 3)] == [480, 960, 1440]
 
 
+def test_a_training_of_three_processes_asks_for_three_times_as_much(tmp_path):
+    if importlib.util.find_spec(PLUGIN) is None:
+        pytest.skip(f"{PLUGIN} is not installed: docs/cluster.md")
+    run = MINI["runs"]["tiny"]
+    several = run | {"train": run["train"] | {"processes": 3}}
+    (tmp_path / "several.yaml").write_text(json.dumps(MINI | {"runs": {"tiny": several}}))
+    plan = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile", "-d", tmp_path),
+            *("--workflow-profile", PROFILE, "--configfile", tmp_path / "several.yaml"),
+            *("--cores", "8", "-n", "--", "results/mini/runs/tiny/seed-1234/model.safetensors"),
+        ],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    job = re.search(r"rule train:.*?\n\n", plan.stdout + plan.stderr, re.DOTALL)[0]
+    assert "threads: 3\n" in job and " --processes 3 " in job
+    assert f"mem_mb={3 * job_resources()['train'].memory(1)}," in job
+    assert re.search(r"\bgpu=3\b", job) and "slurm_partition=gpu" in job
+
+
 def test_the_profile_asks_for_gpus_where_rules_can_use_one():
     profile = yaml.safe_load((PROFILE / "profile.yaml").read_text())
     with_gpu = {

@@ -109,7 +109,7 @@ def test_no_step_asks_the_device_for_a_number(monkeypatch):
     recipe = load_recipe("esdnet", {**TINY, "clip_norm": 0.1})
     epoch = plan_epochs(recipe, 4)[1]
     kept = []
-    monkeypatch.setattr(StepsDone, "read_losses", lambda done: kept.extend(done.unread))
+    monkeypatch.setattr(StepsDone, "read_losses", lambda done, _: kept.extend(done.unread))
     with FakeTensorMode():
         network = build("esdnet", **ESDNET)
         optimiser = torch.optim.AdamW(network.parameters(), fused=True)  # as on a GPU

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from derainbench.cli.options import (
     assignments,
     one_of,
 )
+from derainbench.foundation.errors import BenchError
 
 app = typer.Typer()
 
@@ -41,7 +43,15 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Replace a recipe field; repeatable."),
     ] = None,
     device: Device = "auto",
-    workers: Annotated[int, typer.Option(help="Data loading processes.", min=0)] = 0,
+    workers: Annotated[
+        int, typer.Option(help="Data loading processes, of each process.", min=0)
+    ] = 0,
+    processes: Annotated[
+        int,
+        typer.Option(
+            help="Processes that share every batch, a GPU each where there are any.", min=1
+        ),
+    ] = 1,
     dataset: DatasetFile = None,
     monitor: Annotated[
         str | None,
@@ -54,22 +64,37 @@ def train(
     """Trains a model; goes on by itself where an earlier, stopped call with equal settings was."""
     from derainbench.catalog.model_cards import recipe_of
     from derainbench.catalog.recipes import load_recipe
-    from derainbench.training.loop import train as run
 
     one_of(monitor, ("val", "test"), "--monitor")
-    weights = run(
-        model_name=model,
-        model_kwargs=assignments(kwarg, "--kwarg"),
-        data=data,
-        recipe=load_recipe(config or recipe_of(model), assignments(override, "--set")),
-        seed=seed,
-        out=out,
-        device=device,
-        workers=workers,
-        dataset=dataset,
-        monitor=monitor,
-    )
-    typer.echo(weights)
+    kwargs = assignments(kwarg, "--kwarg")
+    recipe = load_recipe(config or recipe_of(model), assignments(override, "--set"))
+
+    from derainbench.training.parallel.group import group_size, joined
+
+    if processes > 1 and group_size() == 1:
+        from derainbench.training.parallel.launching import launch
+
+        raise typer.Exit(launch(processes, sys.argv[1:]))
+    if processes not in (1, group_size()):
+        raise BenchError(f"--processes {processes}: torchrun has started {group_size()}")
+
+    from derainbench.training.loop import train as run
+
+    with joined(device) as group:
+        weights = run(
+            model_name=model,
+            model_kwargs=kwargs,
+            data=data,
+            recipe=recipe,
+            seed=seed,
+            out=out,
+            workers=workers,
+            dataset=dataset,
+            monitor=monitor,
+            group=group,
+        )
+    if group.leads:
+        typer.echo(weights)
 
 
 @app.command()

@@ -46,4 +46,4 @@ def check_ablation(runs: Mapping[str, Run], name: str, ablation: Ablation) -> No
 
 
 def _without_seeds(train: Training | None) -> dict[str, Any] | None:
-    return train.model_dump(exclude={"seeds", "monitor"}) if train else None
+    return train.model_dump(exclude={"seeds", "monitor", "processes"}) if train else None

@@ -45,6 +45,7 @@ class Training(Strict):
     Attributes:
         recipe: a name of the catalogue or a YAML file; default: the one on the model's card.
         monitor: score the test split in every validation too, without selecting on it.
+        processes: that train together and share every batch, a GPU each where there are any.
     """
 
     dataset: Name
@@ -52,6 +53,7 @@ class Training(Strict):
     set: Arguments = {}
     seeds: list[Seed] = Field([1234], min_length=1)
     monitor: bool = False
+    processes: int = Field(1, ge=1, le=64, exclude_if=lambda processes: processes == 1)
 
 
 class Ablation(Strict):

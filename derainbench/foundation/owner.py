@@ -22,7 +22,10 @@ _GRACE = 3.0  # seconds that a job gets to clear up
 
 def this_process() -> str:
     """The value of :data:`OWNER` for processes that are to end with this one."""
-    process = os.getpid()
+    return _value_of(os.getpid())
+
+
+def _value_of(process: int) -> str:
     return f"{process}:{_start(process)}:{platform.node()}"
 
 
@@ -34,10 +37,13 @@ def under_workflow() -> bool:
 def end_with_owner() -> None:
     """Sees to it that this process ends soon after the one that it works for, if there is one.
 
-    One on another machine cannot be watched: there the cluster's own keeper ends jobs.
+    One on another machine cannot be watched: there the cluster's own keeper ends jobs. A process of
+    torchrun's ends with torchrun too.
     """
-    owner = os.environ.get(OWNER, "")
-    if is_here(owner):
+    owners = [os.environ.get(OWNER, "")]
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        owners.append(_value_of(os.getppid()))
+    for owner in filter(is_here, owners):
         threading.Thread(target=_watch, args=(owner,), daemon=True, name="owner").start()
 
 
@@ -57,7 +63,7 @@ def _watch(owner: str) -> None:
     while is_alive(owner):
         time.sleep(_LOOK)
     with suppress(OSError, ValueError):
-        print("derainbench: stopped: the workflow that started it has ended", file=sys.stderr)
+        print("derainbench: stopped: the process that started it has ended", file=sys.stderr)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_GRACE)
     os.kill(os.getpid(), signal.SIGKILL)

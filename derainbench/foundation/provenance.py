@@ -54,6 +54,7 @@ def record(
     device: str | None = None,
     seed: int | None = None,
     measured: Mapping[str, Any] | None = None,
+    processes: Mapping[int, int] | None = None,
 ) -> dict[str, Any]:
     """A provenance record of the present process.
 
@@ -63,6 +64,7 @@ def record(
         device: torch device that computed.
         seed: the run's seed.
         measured: time and memory that it took, where somebody looked.
+        processes: of a training: how many epochs were computed by this many processes together.
     """
     return {
         "derainbench": __version__,
@@ -77,6 +79,7 @@ def record(
         "device": device,
         "accelerator": accelerator(device),
         "threads": _threads(),
+        **({"processes": dict(processes)} if processes else {}),
         "seed": seed,
         "settings": dict(settings or {}),
         "inputs": dict(inputs or {}),

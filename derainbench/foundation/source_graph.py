@@ -36,6 +36,8 @@ NEUTRAL = {
     "derainbench.foundation.stopping": "how a process ends, not what it computes",
     "derainbench.foundation.stop_requests": "when a process stops, not what it computes",
     "derainbench.foundation.source_graph": "what is computed again, not what is computed",
+    "derainbench.training.parallel": "holds nothing",
+    "derainbench.training.parallel.launching": "how processes start, not what they compute",
     "derainbench.workflow": "holds nothing",
     "derainbench.workflow.fork_server": "which process a job runs in, not what it computes",
 }

@@ -126,6 +126,7 @@ def _run(config: Config, name: str, limits: Limits, footprint: Footprint) -> dic
     values = run.model_dump(mode="json", exclude_none=True)
     values["train"]["set"] = run.train.set | changes
     values["train"]["seeds"] = run.train.seeds[: limits.seeds]
+    values["train"].pop("processes", None)  # what is measured is what one process takes
     return values
 
 

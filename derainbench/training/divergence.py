@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from derainbench.training.parallel.group import Group
+
 
 class _NotFinite(Exception):
     """The first value that is not finite; the message says where."""
@@ -25,7 +27,10 @@ def is_finite(model: nn.Module) -> bool:
 
 
 def first_not_finite(
-    model: nn.Module, optimiser: torch.optim.Optimizer, repeat: Callable[[], object]
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    repeat: Callable[[], object],
+    group: Group | None = None,
 ) -> str:
     """Says where an epoch goes wrong, in a few words.
 
@@ -33,49 +38,63 @@ def first_not_finite(
         model: in the state before the epoch.
         optimiser: of the model, in that state too.
         repeat: runs the epoch, and validates.
+        group: processes that do so together; what one of them finds, all say.
 
     Returns:
         Such as "in step 3 the gradient of layer 'down.0' is not finite"; steps from 0.
     """
     try:
-        with _watched(model, optimiser):
+        with _watched(model, optimiser, group or Group()) as agree:
             repeat()
+            agree()
     except _NotFinite as found:
         return str(found)
     return "in a repetition of the epoch everything was finite"
 
 
 @contextmanager
-def _watched(model: nn.Module, optimiser: torch.optim.Optimizer) -> Iterator[None]:
+def _watched(
+    model: nn.Module, optimiser: torch.optim.Optimizer, group: Group
+) -> Iterator[Callable[[], None]]:
+    """Notes the first value that is not finite, and raises it at the end of its step."""
     steps = 0
+    found: list[str] = []
 
-    def refuse(values: Any, what: str, layer: str) -> None:
+    def note(values: Any, what: str, layer: str) -> None:
+        if found:
+            return
         several = values if isinstance(values, list | tuple) else [values]
         for tensor in several:
             if isinstance(tensor, torch.Tensor) and not tensor.isfinite().all():
                 place = f"layer '{layer}'" if layer else "the network"
                 where = f"in step {steps}" if model.training else "in the validation"
-                raise _NotFinite(f"{where} the {what} of {place} is not finite")
+                found.append(f"{where} the {what} of {place} is not finite")
+                return
+
+    def agree() -> None:
+        for first in (line for lines in group.gathered(found) for line in lines):
+            raise _NotFinite(first)
 
     def count(*_: object) -> None:
         nonlocal steps
         for name, parameter in model.named_parameters():
-            refuse(parameter, "weight", name)
+            note(parameter, "weight", name)
+        agree()
         steps += 1
 
     hooks: list[Any] = [optimiser.register_step_post_hook(count)]
     for name, module in model.named_modules():
         hooks.append(
-            module.register_forward_hook(lambda _, __, out, name=name: refuse(out, "output", name))
+            module.register_forward_hook(lambda _, __, out, name=name: note(out, "output", name))
         )
     for name, parameter in model.named_parameters():
         hooks.append(
             parameter.register_post_accumulate_grad_hook(
-                lambda p, name=name: refuse(p.grad, "gradient", name)
+                lambda p, name=name: note(p.grad, "gradient", name)
             )
         )
     try:
-        yield
+        yield agree
     finally:
         for hook in hooks:
             hook.remove()

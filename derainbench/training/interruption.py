@@ -7,6 +7,7 @@ of torch's generators, from which stochastic depth draws.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 from derainbench.foundation.stop_requests import Stopped, StopRequest
+from derainbench.training.parallel.group import Group
 
 KEPT_EVERY = 600  # seconds: so much of a long epoch is lost at most when a process is killed
 
@@ -26,7 +28,7 @@ class StepsDone:
     Attributes:
         steps: how many were done.
         loss_sum: their losses, each times the number of its crops, but for those not read yet.
-        crops: how many they saw.
+        crops: how many they saw, but for the same.
         seconds: that they took before an interruption.
         generators: states of torch's generators after the last of them, by kind of device.
         unread: losses that lie on their device still, with the number of crops of each.
@@ -47,16 +49,22 @@ class StepsDone:
     def add(self, loss: torch.Tensor, crops: int) -> None:
         """Counts one step; its loss, a scalar, is not waited for."""
         self.steps += 1
-        self.crops += crops
         self.unread.append((loss, crops))
 
-    def read_losses(self) -> None:
-        """Asks the device for the losses of all steps at once."""
+    def read_losses(self, group: Group | None = None) -> None:
+        """Asks the device for the losses of all steps at once.
+
+        Those of several processes, which share each step's crops equally, are put together.
+        """
         if not self.unread:
             return
         losses, crops = zip(*self.unread, strict=True)
-        for loss, number in zip(torch.stack(losses).tolist(), crops, strict=True):
-            self.loss_sum += loss * number  # not sum(), which rounds otherwise since Python 3.12
+        parts = zip(*(group or Group()).gathered(torch.stack(losses).tolist()), strict=True)
+        for part, number in zip(parts, crops, strict=True):
+            # Not sum(), which rounds otherwise since Python 3.12.
+            for loss in part:
+                self.loss_sum += loss * number
+            self.crops += number * len(part)
         self.unread = []
 
     def keep_generators(self, device: torch.device) -> None:
@@ -80,6 +88,7 @@ class Interruptions:
         request: whether the run was told to stop.
         keep: writes a checkpoint with these facts of the epoch's first steps.
         begun: the facts that a checkpoint held; the first epoch starts there.
+        group: processes that train together: told to stop, they stop after the same step.
     """
 
     def __init__(
@@ -87,8 +96,10 @@ class Interruptions:
         request: StopRequest | None = None,
         keep: Callable[[dict[str, Any]], None] = lambda _: None,
         begun: dict[str, Any] | None = None,
+        group: Group | None = None,
     ) -> None:
         self._request, self._keep, self._begun = request or StopRequest(), keep, begun
+        self.group = group or Group()
         self._kept_at = self._began = time.monotonic()
 
     def first_steps(self, device: torch.device) -> StepsDone:
@@ -108,12 +119,13 @@ class Interruptions:
             Stopped: if the run was told to stop.
         """
         now = time.monotonic()
-        if self._request.signal or now - self._kept_at >= KEPT_EVERY:
+        agreed = self._agreed(now - self._kept_at >= KEPT_EVERY)
+        if agreed:
             done.keep_generators(device)
-            done.read_losses()
+            done.read_losses(self.group)
             self._keep(asdict(done) | {"seconds": done.seconds + now - self._began})
             self._kept_at = now
-        self.stop_if_told(f"after step {done.steps} of an epoch")
+        _stop_if_told(agreed, f"after step {done.steps} of an epoch")
 
     def stop_if_told(self, where: str) -> None:
         """Ends the run at a place that a checkpoint holds, if it was told to stop.
@@ -121,5 +133,15 @@ class Interruptions:
         Raises:
             Stopped: then.
         """
-        if self._request.signal:
-            raise Stopped(f"stopped {where} on {self._request.signal}; the same call goes on there")
+        _stop_if_told(self._agreed(False), where)
+
+    def _agreed(self, due: bool) -> int:
+        """A signal by which a process of the group was told to stop; else 1 if it is due, or 0."""
+        told = signal.Signals[self._request.signal] if self._request.signal else int(due)
+        return self.group.highest(int(told))
+
+
+def _stop_if_told(agreed: int, where: str) -> None:
+    if agreed > 1:  # no signal that asks to stop has the number 1
+        name = signal.Signals(agreed).name
+        raise Stopped(f"stopped {where} on {name}; the same call goes on there")

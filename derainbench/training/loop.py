@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import collections
 import math
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from safetensors.torch import save
-from torch import nn
-from torch.utils.data import DataLoader
 
 from derainbench.catalog.model_cards import model_card
 from derainbench.catalog.recipes import Recipe
@@ -28,7 +28,7 @@ from derainbench.foundation.owner import under_workflow
 from derainbench.foundation.progress import Reporter
 from derainbench.foundation.source_graph import modules_behind, source_files
 from derainbench.foundation.stop_requests import stop_requests
-from derainbench.models.construction import build, size_multiple_of
+from derainbench.models.construction import build
 from derainbench.models.layers import use_layers
 from derainbench.models.weights import weight_metadata
 from derainbench.training import checkpoint_files, checkpoints
@@ -36,6 +36,8 @@ from derainbench.training.divergence import first_not_finite, is_finite
 from derainbench.training.interruption import Interruptions
 from derainbench.training.measurement import Measured
 from derainbench.training.optimisers import build_optimiser
+from derainbench.training.parallel.group import Group
+from derainbench.training.parallel.sharing import check_batches, check_same_place, prepare_shared
 from derainbench.training.rates import measured_rates, news_of_dead_layers
 from derainbench.training.schedule import Epoch, plan_epochs, rate_in_step
 from derainbench.training.steps import (
@@ -43,14 +45,15 @@ from derainbench.training.steps import (
     crop_loader,
     keep_channels_last,
     loaded,
-    moved,
-    on_gpu,
     run_epoch,
     training_forward,
 )
+from derainbench.training.suitability import check_suits
 from derainbench.training.training_data import TrainingData, read_training_data
+from derainbench.training.validation import selection_psnr
 
 WEIGHTS, HISTORY, FACTS = "model.safetensors", "history.csv", "training.json"
+PROCESSES = "processes"  # column of the history: how many computed an epoch, if ever several did
 
 
 def train(
@@ -66,6 +69,7 @@ def train(
     checkpoint_folder: str | None = None,
     dataset: Path | None = None,
     monitor: str | None = None,
+    group: Group | None = None,
 ) -> Path:
     """Trains and writes ``out/model.safetensors``, ``history.csv`` and a provenance record.
 
@@ -73,6 +77,10 @@ def train(
     that was stopped goes on after its last whole epoch, with the same result as one that was not.
     With ``monitor`` the central crops of that split are scored in every validation as well:
     column ``monitored_psnr_rgb`` of the history. They decide nothing; the weights are the same.
+
+    In a ``group`` every process calls this with the same arguments; together they train what one
+    process does, up to rounding, with the recipe's batch as the batch of all. The first one writes.
+    A checkpoint holds nothing of their number: any other number goes on from it.
 
     Returns:
         Path of the weights.
@@ -82,13 +90,15 @@ def train(
             training stops being finite, naming step and layer. The last good checkpoint stays.
         Stopped: if it was told to stop; a checkpoint holds all that was done.
     """
+    group = group or Group(device=device)
     check_output_folder(Path(out), (WEIGHTS, HISTORY, FACTS))
-    chosen_device = prepare(device, seed, determinism=recipe.determinism, tf32=recipe.tf32)
+    chosen_device = prepare(group.device, seed, determinism=recipe.determinism, tf32=recipe.tf32)
     model = build(model_name, **model_kwargs).to(chosen_device)
     if recipe.channels_last:
         keep_channels_last(model)
     use_layers(model, recipe.layers, training=True)
     check_suits(model, model_name, recipe)
+    prepare_shared(model, recipe, group)
     training_data = read_training_data(Path(data), recipe, dataset, monitor)
     optimiser = build_optimiser(recipe, model.parameters())
     run_settings = {
@@ -102,11 +112,13 @@ def train(
         "seed": seed,
         "data": {k: v for k, v in training_data.digests.items() if k != "dataset.json"},
         "source": provenance.source_digest(_source_files(model_name)),
-        "device": str(chosen_device),
+        # Of a GPU in a group the kind alone: it is gone on with by any number of them.
+        "device": str(chosen_device) if group.size == 1 else chosen_device.type,
         "threads": torch.get_num_threads(),
     }
     checkpoint = checkpoint_files.checkpoint_path(provenance.key_of(identity), checkpoint_folder)
     progress = checkpoints.restore(checkpoint, model, optimiser)
+    check_same_place(progress, checkpoint, group)
     read = image_reader(training_data.file_digests)
     crops = Crops(
         training_data.train,
@@ -119,9 +131,11 @@ def train(
     )
     select_crops = Crops(training_data.select, recipe.val_crop, read=read)
     monitor_crops = Crops(training_data.monitor, recipe.val_crop, read=read)
-    batches = loaded(crop_loader(crops, EpochBatches(len(crops), seed), workers, chosen_device))
-    forward = training_forward(model, recipe)
     epochs = plan_epochs(recipe, len(training_data.train))
+    check_batches(epochs, len(crops), group.size)
+    order = EpochBatches(len(crops), seed, group)
+    batches = loaded(crop_loader(crops, order, workers, chosen_device))
+    forward = training_forward(model, recipe, group)
     measured = Measured(chosen_device)
 
     def explain(epoch: Epoch) -> BenchError:
@@ -130,16 +144,17 @@ def train(
         again = build(model_name, **model_kwargs).to(chosen_device)
         if recipe.channels_last:
             keep_channels_last(again)
+        prepare_shared(again, recipe, group)
         steps = build_optimiser(recipe, again.parameters())
         kept = checkpoints.restore(checkpoint, again, steps)
-        place = Interruptions(begun=kept.begun)
-        seen = training_forward(again, recipe.model_copy(update={"compile": False}))
+        place = Interruptions(begun=kept.begun, group=group)
+        seen = training_forward(again, recipe.model_copy(update={"compile": False}), group)
 
         def repeat() -> None:
             run_epoch(again, seen, steps, batches, recipe, seed, epoch, chosen_device, place)
-            selection_psnr(again, select_crops, epoch.batch_size, chosen_device)
+            selection_psnr(again, select_crops, epoch.batch_size, chosen_device, group)
 
-        where = first_not_finite(again, steps, repeat)
+        where = first_not_finite(again, steps, repeat, group)
         rest = f"; {checkpoint} holds the {kept.epochs_done} epochs before it"
         return BenchError(
             f"training diverged in epoch {epoch.number}: {where}{rest if kept.epochs_done else ''}"
@@ -148,14 +163,19 @@ def train(
     def keep_place(begun: dict[str, Any]) -> None:
         if is_finite(model):  # or the last good checkpoint stays
             progress.begun = begun
+            keep()
+
+    def keep() -> None:
+        if group.leads:
             checkpoints.save(checkpoint, progress, model, optimiser)
+        group.wait()
 
     with (
         stop_requests() as request,
-        checkpoint_files.claimed(checkpoint),
+        checkpoint_files.claimed(checkpoint) if group.leads else nullcontext(),
         Reporter(f"train {model_name}", len(epochs), progress.epochs_done) as reporter,
     ):
-        place = Interruptions(request, keep_place, progress.begun)
+        place = Interruptions(request, keep_place, progress.begun, group)
         for epoch in epochs[progress.epochs_done :]:
             started = time.perf_counter()
             measured.start()
@@ -167,8 +187,10 @@ def train(
                 raise explain(epoch)
             psnr, rates = None, {}
             if (epoch.number + 1) % recipe.validate_every == 0 or epoch is epochs[-1]:
-                with measured_rates(model) as rates:
-                    psnr = selection_psnr(model, select_crops, epoch.batch_size, chosen_device)
+                with measured_rates(model, group) as rates:
+                    psnr = selection_psnr(
+                        model, select_crops, epoch.batch_size, chosen_device, group
+                    )
                 measured.validated(recipe.val_crop, len(select_crops))
                 if math.isnan(psnr):
                     raise explain(epoch)
@@ -189,68 +211,34 @@ def train(
                 row["monitored_psnr_rgb"] = None
                 if psnr is not None:
                     row["monitored_psnr_rgb"] = selection_psnr(
-                        model, monitor_crops, epoch.batch_size, chosen_device
+                        model, monitor_crops, epoch.batch_size, chosen_device, group
                     )
             row |= rates
+            if group.size > 1:
+                row[PROCESSES] = group.size
             progress.history.append(row)
             for line in news_of_dead_layers(progress.history):
                 print(line, file=sys.stderr)
             progress.epochs_done, progress.begun = epoch.number + 1, None
-            checkpoints.save(checkpoint, progress, model, optimiser)
+            keep()
             shown = "" if psnr is None else f", {training_data.source} PSNR {psnr:.2f} dB RGB"
             reporter.advance(f"loss {done.mean_loss:.4f}{shown}")
             if epoch is not epochs[-1]:
                 place.stop_if_told(f"after epoch {epoch.number}")
 
-    weights = _write_results(
-        Path(out), progress, run_settings, training_data, seed, measured, monitor
-    )
-    if under_workflow():
-        checkpoints.keep_finished(checkpoint, progress, Path(out))
-    else:
-        checkpoint_files.remove(checkpoint)
-    return weights
+    if group.leads:
+        _write_results(Path(out), progress, run_settings, training_data, seed, measured, monitor)
+        if under_workflow():
+            checkpoints.keep_finished(checkpoint, progress, Path(out))
+        else:
+            checkpoint_files.remove(checkpoint)
+    group.wait()
+    return Path(out) / WEIGHTS
 
 
 def _source_files(model_name: str) -> list[Path]:
     """The files that decide what training a model yields."""
     return source_files(modules_behind([__name__, model_card(model_name).network.module]))
-
-
-def check_suits(model: nn.Module, model_name: str, recipe: Recipe) -> None:
-    """Refuses a recipe that the model cannot be trained by.
-
-    Raises:
-        BenchError: saying which field of the recipe does not suit the model.
-    """
-    multiple = size_multiple_of(model, model_card(model_name))
-    for field, side in [*(("crop", s) for s in recipe.crop_sides), ("val_crop", recipe.val_crop)]:
-        if side % multiple:
-            raise BenchError(
-                f"recipe: {field} {side} must be a multiple of {multiple} for model '{model_name}'"
-            )
-    if recipe.stage_weight and not callable(getattr(model, "stages", None)):
-        raise BenchError(
-            f"recipe: stage_weight {recipe.stage_weight} needs intermediate outputs, which model "
-            f"'{model_name}' does not give; set it to 0"
-        )
-
-
-@torch.no_grad()
-def selection_psnr(model: nn.Module, crops: Crops, batch_size: int, device: torch.device) -> float:
-    """Mean RGB PSNR (dB, peak 1, output clamped) over central crops.
-
-    Crops restored perfectly are left out, as in every mean; infinity where all are.
-    """
-    model.eval()
-    values = []
-    for rainy, clean in DataLoader(crops, batch_size, pin_memory=on_gpu(device)):
-        restored = model(moved(rainy, device)).clamp(0, 1)
-        mse = (restored - moved(clean, device)).double().square().mean(dim=(1, 2, 3))
-        values.append(-10 * torch.log10(mse))
-    psnr = torch.cat(values)
-    others = psnr[~psnr.isposinf()]
-    return others.mean().item() if len(others) else math.inf
 
 
 def _write_results(
@@ -261,7 +249,7 @@ def _write_results(
     seed: int,
     measured: Measured,
     monitor: str | None,
-) -> Path:
+) -> None:
     if not progress.best_state:  # no validation gave a number: there is nothing to keep
         raise BenchError("training diverged: no epoch was validated with a finite result")
     # safetensors has no scalar-preserving guarantee for shared storage: every tensor is its own.
@@ -277,7 +265,10 @@ def _write_results(
     if monitor:
         facts |= {"monitored_on": monitor, "monitored_pairs": len(training_data.monitor)}
     with staged_folder(out, (WEIGHTS, HISTORY, FACTS)) as stage:
-        pd.DataFrame(progress.history).to_csv(stage / HISTORY, index=False)
+        rows = pd.DataFrame(progress.history)
+        if PROCESSES in rows:
+            rows[PROCESSES] = rows[PROCESSES].fillna(1).astype(int)
+        rows.to_csv(stage / HISTORY, index=False)
         (stage / WEIGHTS).write_bytes(save(tensors, weight_metadata(run_settings)))
         write_json(stage / FACTS, facts)
         provenance.write_record(
@@ -289,5 +280,5 @@ def _write_results(
             device=str(measured.device),
             seed=seed,
             measured=measured.record(),
+            processes=collections.Counter(row.get(PROCESSES, 1) for row in progress.history),
         )
-    return out / WEIGHTS

@@ -9,16 +9,19 @@ import torch
 from spikingjelly.activation_based.neuron import BaseNode
 from torch import nn
 
+from derainbench.training.parallel.group import Group
+
 RATE = "rate:"  # begins the names of columns of the history; a layer's path follows
 _WORDS = {0.0: "never fires", 1.0: "always fires"}
 
 
 @contextmanager
-def measured_rates(model: nn.Module) -> Iterator[dict[str, float]]:
+def measured_rates(model: nn.Module, group: Group | None = None) -> Iterator[dict[str, float]]:
     """Gives a dict that holds, after the block, how often each spiking layer fired in it.
 
     Spikes per neuron and time step, by ``rate:`` and the layer's path; a value of several levels
-    counts as one spike. Nothing is changed by looking. Networks without spikes give nothing.
+    counts as one spike. Nothing is changed by looking. Networks without spikes give nothing. In several
+    processes that each see a part of the images, all spikes count.
     """
     rates: dict[str, float] = {}
     fired: dict[str, torch.Tensor] = {}
@@ -39,7 +42,11 @@ def measured_rates(model: nn.Module) -> Iterator[dict[str, float]]:
     finally:
         for handle in hooks:
             handle.remove()
-    rates |= {f"{RATE}{name}": count.item() / neurons[name] for name, count in fired.items()}
+    own = {name: (count.item(), neurons[name]) for name, count in fired.items()}
+    parts = (group or Group()).gathered(own)
+    for name in dict.fromkeys(name for part in parts for name in part):
+        spikes, places = map(sum, zip(*(part[name] for part in parts if name in part), strict=True))
+        rates[f"{RATE}{name}"] = spikes / places
 
 
 def news_of_dead_layers(history: Sequence[Mapping[str, object]]) -> list[str]:

@@ -19,6 +19,8 @@ from derainbench.foundation.errors import BenchError
 from derainbench.foundation.stop_requests import ignore_stop_requests
 from derainbench.training.interruption import Interruptions, StepsDone
 from derainbench.training.losses import total_loss
+from derainbench.training.parallel.group import Group
+from derainbench.training.parallel.sharing import shared
 from derainbench.training.schedule import Epoch, rate_in_step
 
 # [N,3,H,W] -> the restored image, or all of a network's outputs.
@@ -38,6 +40,7 @@ class EpochBatches(Sampler[list[CropKey]]):
     Args:
         crops: how many crops an epoch can have.
         seed: the run's.
+        group: processes that share every batch; this one cuts its part alone.
 
     Attributes:
         epoch: set before every pass.
@@ -47,9 +50,10 @@ class EpochBatches(Sampler[list[CropKey]]):
     epoch: Epoch
     first_step: int = 0
 
-    def __init__(self, crops: int, seed: int) -> None:
+    def __init__(self, crops: int, seed: int, group: Group | None = None) -> None:
         self.crops = crops
         self.seed = seed
+        self.group = group or Group()
 
     def __iter__(self) -> Iterator[list[CropKey]]:
         epoch = self.epoch
@@ -60,10 +64,8 @@ class EpochBatches(Sampler[list[CropKey]]):
         order = torch.randperm(self.crops, generator=generator).tolist()
         for step in range(self.first_step, epoch.steps):
             start = step * epoch.batch_size
-            yield [
-                CropKey(index, epoch.number, epoch.crop)
-                for index in order[start : start + epoch.batch_size]
-            ]
+            batch = order[start : start + epoch.batch_size]
+            yield [CropKey(i, epoch.number, epoch.crop) for i in self.group.part_of(batch)]
 
 
 def crop_loader(
@@ -112,10 +114,26 @@ def keep_channels_last(model: nn.Module) -> None:
             layer.to(memory_format=torch.channels_last)
 
 
-def training_forward(model: nn.Module, recipe: Recipe) -> Forward:
-    """What a step calls: the network, or its ``stages``, compiled if the recipe says so."""
+def training_forward(model: nn.Module, recipe: Recipe, group: Group | None = None) -> Forward:
+    """What a step calls: the network, or its ``stages``, compiled if the recipe says so.
+
+    In a group gradients become the mean of those of all processes.
+    """
+    if group and group.size > 1:
+        return shared(_Stages(model) if recipe.stage_weight else model)
     forward: Forward = model.stages if recipe.stage_weight else model  # type: ignore[assignment]
     return compiled(forward) if recipe.compile else forward
+
+
+class _Stages(nn.Module):
+    """A network's ``stages`` as a module, whose parameters are the network's."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.network.stages(images)  # type: ignore[operator]
 
 
 def compiled(forward: Forward) -> Forward:
@@ -164,7 +182,7 @@ def run_epoch(
         optimiser.step()
         done.add(loss.detach(), len(rainy))
         place.after_step(done, device)
-    done.read_losses()
+    done.read_losses(place.group)
     return done
 
 

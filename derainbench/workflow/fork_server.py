@@ -7,8 +7,8 @@ rule is, what it logs and when it runs again stays the same. Python's own server
 (:mod:`multiprocessing.forkserver`) takes functions from one program; this one takes calls from a
 shell.
 
-Without a server, for jobs of several threads, and on other machines of a cluster, calls import what
-they need.
+Without a server, for jobs of several threads or processes, and on other machines of a cluster, calls
+import what they need.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def status_of_fork() -> int | None:
         Its exit status; None if there is no server for it: the call has not begun.
     """
     address = os.environ.get(ADDRESS)
-    if not address or os.environ.get("OMP_NUM_THREADS") != "1":
+    several = any(word.startswith("--processes") for word in sys.argv[1:])
+    if not address or os.environ.get("OMP_NUM_THREADS") != "1" or several:
         return None
     content = json.dumps(request()).encode()
     with socket.socket(socket.AF_UNIX) as connection:

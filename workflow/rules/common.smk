@@ -135,6 +135,16 @@ def tested_images():
     return [images_of(dataset, "test") for dataset in CONFIG.tested()]
 
 
+def processes(wildcards):
+    """How many processes a run is trained by together."""
+    return CONFIG.runs[wildcards.run].train.processes
+
+
+def times_processes(asked):
+    """A resource of a training for all its processes, from that for one."""
+    return lambda w, **facts: processes(w) * asked.evaluate(w, **facts).value
+
+
 def needs(rule):
     """Memory and time that a job of a rule asks a scheduler for; more on a further attempt."""
     asked = RESOURCES[rule]

@@ -25,7 +25,7 @@ rule train:
         run=one_of(TRAINED),
     conda:
         "../../environment.yml"
-    threads: CONFIG.threads.train + CONFIG.workers
+    threads: lambda w: processes(w) * (CONFIG.threads.train + CONFIG.workers)
     resources:
         **needs("train"),
         gpu=GPU,
@@ -38,11 +38,19 @@ rule train:
         recipe=lambda w: CONFIG.runs[w.run].train.recipe,
         overrides=lambda w: flags("set", CONFIG.runs[w.run].train.set),
         monitor=lambda w: "--monitor test" if CONFIG.runs[w.run].train.monitor else "",
+        processes=lambda w: f"--processes {processes(w)}" if processes(w) > 1 else "",
         threads=CONFIG.threads.train,  # whatever --cores leaves: other threads, other weights
         workers=CONFIG.workers,
         device=CONFIG.device,
     shell:
         "OMP_NUM_THREADS={params.threads} exec python -m derainbench train --model {params.model} {params.kwargs}"
         " --data {params.folder:q} --config {params.recipe:q} {params.overrides}"
-        " {params.monitor} --seed {wildcards.seed} --workers {params.workers} --device {params.device}"
+        " {params.monitor} --seed {wildcards.seed} --workers {params.workers} {params.processes} --device {params.device}"
         ' --out "$(dirname {output.weights:q})" > {log:q} 2>&1'
+
+
+# A job of several processes asks for as many times what the rule, or the profile of a cluster in its
+# place, asks for one.
+for name in ("mem_mb", "gpu"):
+    TRAINING = workflow.get_rule("train").resources
+    TRAINING.update({name: times_processes(TRAINING[name])})
