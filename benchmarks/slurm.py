@@ -180,12 +180,14 @@ def described() -> str:
         f"| {facts['restarts']} | {facts['memory'].removesuffix('M')} |"
         for job, facts in found["trainings"].items()
     ]
+    if found["told_to_stop"] not in found["trainings"]:
+        rows.insert(0, f"| {found['told_to_stop']} (told to stop) | no longer listed | | |")
     return "\n".join(
         [
             "",
             f"SLURM {found['slurm']} with one node, Snakemake {found['snakemake']} and its plugin "
             f"{found['plugin']}: two trainings were preempted at once by a job of another partition, were "
-            f"put back into the queue and went on after the {first} and {second} epochs that they had done. One was "
+            f"put back into the queue and went on after epoch {first} and epoch {second}. One was "
             f"then told to stop, as at the end of its time; its next attempt asked for more memory and went "
             f"on. Weights and histories of both are {'those' if same else 'NOT those'} of trainings that "
             f"nobody disturbed{', byte for byte' * same}.",
