@@ -45,6 +45,7 @@ FORK_SERVER = "derainbench.workflow.fork_server"
 SHARE = 0.6  # of the time that a run in peace takes: the latest moment of a kill, if not told
 LINGERING = 60.0  # seconds after which a process counts as having outlived its run
 PATIENCE = 120.0  # seconds until a run that was asked to stop counts as stuck
+WHOLE = 3  # times the run in peace: what one that goes on after a kill has beyond that
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,9 @@ def test(
                     loads.append(os.getloadavg()[0])
                     name, victim, running, gone_after, outlived = kill(run, draw)
                     try:
-                        said = run.communicate(timeout=PATIENCE)[1]
+                        goes_on = math.isnan(gone_after)
+                        patience = PATIENCE + goes_on * WHOLE * length
+                        said = run.communicate(timeout=patience)[1]
                     except subprocess.TimeoutExpired:
                         facts["stuck"] += 1
                         run.kill()
