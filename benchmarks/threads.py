@@ -95,6 +95,10 @@ def computed(folder: Path, threads: int) -> Path:
     config = schema.load(file)
     layout = layout_of(config)
     wanted = [layout.per_image(*evaluation) for evaluation in config.evaluations()]
+    # Named, or a training that was stopped while it was trained anew would leave the scores before it.
+    wanted += [
+        layout.weights(run, f"seed-{n}") for run in (*RUNS, AS_WRITTEN) for n in seeds_of(run)
+    ]
     wanted += [layout.scenarios / f"{name}.csv" for name in ("energy", "savings")]
     command = [sys.executable, "-m", "derainbench.workflow", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--configfile", str(file), "--cores", "2", "--"]

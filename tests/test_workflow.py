@@ -177,6 +177,26 @@ def test_a_second_run_does_nothing(checkout):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("taken", "rule"),
+    [
+        ("runs/tiny/seed-1234/model.safetensors", "train"),
+        ("scores/tiny/seed-1234/rain/per_image.csv", "evaluate"),
+        ("energy/tiny/seed-1234/energy.json", "energy"),
+        ("tables/quality.csv", "tables"),
+    ],
+)
+def test_what_a_job_that_failed_took_away_is_made_again(checkout, taken, rule, tmp_path):
+    file = checkout / "results" / "mini" / taken
+    file.rename(tmp_path / "kept")
+    try:
+        assert rule in planned(checkout, "config/mini.yaml")
+    finally:
+        (tmp_path / "kept").rename(file)
+    assert planned(checkout, "config/mini.yaml") == set()
+
+
+@pytest.mark.slow
 def test_a_clock_that_jumped_back_reruns_nothing_and_stops_nothing(checkout):
     results = checkout / "results" / "mini"
     target = "results/mini/scores/tiny/seed-1234/rain/per_image.csv"
