@@ -19,7 +19,11 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/check.smk"
 
 
+# With all that is behind the page: what a job that failed, or was stopped, took away would else not be
+# missed. Snakemake removes the outputs of a job before it runs again, and looks no further than to
+# what a target asks for.
 rule all:
     default_target: True
     input:
         FILES.page,
+        BEHIND,

@@ -1,6 +1,7 @@
 """Trainings that a real SLURM interrupts, and a plan of a thousand jobs: figures for docs/endurance.md.
 
 python benchmarks/slurm.py
+python benchmarks/slurm.py --doc    # only the page, from what is kept
 
 Starts a SLURM of one node (tools/slurm_node.py) and sends two trainings through profiles/slurm. Both are
 preempted, which kills them without a word; one of them is then told to stop, as at the end of its time.
@@ -9,6 +10,7 @@ They go on, and are held to trainings that nobody disturbed. Writes results/refe
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import resource
@@ -24,13 +26,15 @@ import pandas as pd
 import yaml
 
 from derainbench.foundation import provenance
-from derainbench.foundation.files import sha256, write_json
+from derainbench.foundation.files import sha256, write_json, write_text
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 from slurm_node import slurm_node
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "results" / "reference" / "endurance" / "slurm.json"
+DOC = ROOT / "docs" / "endurance.md"
+_BLOCK = re.compile(r"(<!-- by benchmarks/slurm.py.*?-->\n).*?(<!-- end -->)", re.DOTALL)
 INPUTS = (
     "config/paper.yaml",
     "derainbench/catalog/resources.yaml",
@@ -165,6 +169,46 @@ def keep(planned: dict[str, Any], found: dict[str, Any]) -> None:
     provenance.write_record(OUT, settings={"config": CONFIG}, inputs=inputs)
 
 
+def described() -> str:
+    """What the kept run found, as sentences and a table in Markdown."""
+    facts = json.loads(OUT.read_text("utf-8"))
+    found, planned = facts["slurm"], facts["plan"]
+    same = found["same_weights"] and found["same_histories"]
+    first, second = found["resumed_after_epochs"]["preempted"]
+    rows = [
+        f"| {job}{' (told to stop)' * (job == found['told_to_stop'])} | {facts['state'].lower()} "
+        f"| {facts['restarts']} | {facts['memory'].removesuffix('M')} |"
+        for job, facts in found["trainings"].items()
+    ]
+    if found["told_to_stop"] not in found["trainings"]:
+        rows.insert(0, f"| {found['told_to_stop']} (told to stop) | no longer listed | | |")
+    return "\n".join(
+        [
+            "",
+            f"SLURM {found['slurm']} with one node, Snakemake {found['snakemake']} and its plugin "
+            f"{found['plugin']}: two trainings were preempted at once by a job of another partition, were "
+            f"put back into the queue and went on after epoch {first} and epoch {second}. One was "
+            f"then told to stop, as at the end of its time; its next attempt asked for more memory and went "
+            f"on. Weights and histories of both are {'those' if same else 'NOT those'} of trainings that "
+            f"nobody disturbed{', byte for byte' * same}.",
+            "",
+            "| job | ended | put back into the queue | memory, MB |",
+            "|---:|---|---:|---:|",
+            *rows,
+            "",
+            f"The plan of `config/paper.yaml` with {SEEDS_OF_A_THOUSAND_JOBS} seeds has "
+            f"{planned['jobs']} jobs and takes {planned['cpu_seconds']:.0f} s of one core.",
+            "",
+        ]
+    )
+
+
+def write_doc() -> None:
+    """Puts what the kept run found into docs/endurance.md."""
+    text, block = DOC.read_text("utf-8"), described()
+    write_text(DOC, _BLOCK.sub(lambda match: f"{match[1]}{block}{match[2]}", text))
+
+
 def _snakemake(folder: Path, config: Path) -> list[Any]:
     command = [sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile"]
     return [*command, "-d", folder, "--configfile", config]
@@ -210,6 +254,15 @@ def _text(file: Path) -> str:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--doc", action="store_true", help="only write docs/endurance.md")
+    if not parser.parse_args().doc:
+        measure()
+    write_doc()
+
+
+def measure() -> None:
+    """Interrupts the trainings, and keeps what came of it."""
     with tempfile.TemporaryDirectory() as name:
         folders = [Path(name) / part for part in ("plan", "disturbed", "undisturbed")]
         for folder in folders:

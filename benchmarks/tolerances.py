@@ -2,48 +2,92 @@
 
 python benchmarks/tolerances.py results/reference/smoke results/smoke
 
-Prints for every named tolerance the largest differences and where they are. Another processor is
-imitated by fewer vector instructions, in front of the command that makes the second folder:
+Prints for every named tolerance the largest differences and where they are, and what the records of both
+folders differ in. With ``--keep NAME`` the table is kept as ``results/reference/machines/NAME.csv``: that
+is how a machine that is not the reference's joins docs/endurance.md (``benchmarks/threads_page.py``).
+Another processor is imitated by fewer vector instructions, in front of the command that makes the second
+folder:
 
 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE snakemake --cores all
 """
 
-import sys
-from collections import defaultdict
+from __future__ import annotations
+
+import argparse
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from derainbench.audit import drift
 from derainbench.catalog import tolerances
+from derainbench.foundation import provenance
+from derainbench.foundation.files import write_text
+
+MACHINES = Path(__file__).resolve().parent.parent / "results" / "reference" / "machines"
+COLUMNS = ["tolerance", "kind", "file", "where", "difference"]
 
 
-def main(first: Path, second: Path) -> None:
-    """Prints the table."""
-    rules = tolerances.load()
-    found = defaultdict(list)
-    comparison = drift.compare(first, second, rules)
+def differences(comparison: drift.Comparison, rules: tolerances.Tolerances) -> pd.DataFrame:
+    """How far the numbers of two folders are apart.
+
+    Args:
+        comparison: of the folders.
+        rules: that name the tolerance of each column.
+
+    Returns:
+        A row per number and kind, "absolute" or "relative" to the reference's, with the name of its
+        tolerance ("exact" where a column has none). A cell that is a number in one folder only, or other
+        text, is a row of kind "text" without a difference. Rows that no training enters are left out.
+    """
+    rows: list[tuple[str, str, str, str, float]] = []
     for file in comparison.files:
         rule = rules.rule(file.file)
         if rule is None:
             continue
         for key in file.matched:
+            ours, theirs = file.reference_rows[key], file.result_rows[key]
+            if not rule.trained(ours):
+                continue
             for column in file.columns:
-                cells = file.reference_rows[key][column], file.result_rows[key][column]
                 name = rules.name_of(rule, column) or "exact"
-                a, b = map(tolerances.numbers, cells)
-                if len(a) != len(b) or (not a and cells[0] != cells[1]):
-                    found[name, "text"].append((0.0, f"{file.file} {column}: {cells}"))
+                where = f"{drift.named(file.key, key)} {column}".strip()
+                a, b = map(tolerances.numbers, (ours[column], theirs[column]))
+                if len(a) != len(b) or (not a and ours[column] != theirs[column]):
+                    rows.append((name, "text", file.file, where, 0.0))
                 for x, y in zip(a, b, strict=False):
-                    where = f"{file.file} {drift.named(file.key, key)} {column}"
-                    found[name, "absolute"].append((abs(x - y), where))
+                    rows.append((name, "absolute", file.file, where, abs(x - y)))
                     if x:
-                        found[name, "relative"].append((abs(x - y) / abs(x), where))
-    rows = [(*name, len(values), *max(values)) for name, values in sorted(found.items())]
-    table = pd.DataFrame(rows, columns=["tolerance", "kind", "values", "largest", "where"])
+                        rows.append((name, "relative", file.file, where, abs(x - y) / abs(x)))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def largest(found: pd.DataFrame) -> pd.DataFrame:
+    """The largest difference of every tolerance and kind, where it is, and of how many numbers."""
+    groups = found.groupby(["tolerance", "kind"])["difference"]
+    rows = found.loc[groups.idxmax()].reset_index(drop=True)
+    return rows.assign(values=groups.count().to_numpy())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("first", type=Path, help="a folder of results, the reference")
+    parser.add_argument("second", type=Path, help="a folder of results of the same configuration")
+    parser.add_argument("--keep", metavar="NAME", help="of the machine that made the second folder")
+    asked = parser.parse_args()
+    if asked.keep and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", asked.keep):
+        parser.error(f"--keep {asked.keep}: small letters, digits and hyphens")
+    rules = tolerances.load()
+    comparison = drift.compare(asked.first, asked.second, rules)
+    table = largest(differences(comparison, rules))
     print(table.to_markdown(index=False, floatfmt=".3g"))
-    print(f"\n{comparison.note() or 'Equal weights.'}")
+    print("", *(comparison.notes() or ["Equal weights."]), sep="\n")
+    if asked.keep:
+        file = MACHINES / f"{asked.keep}.csv"
+        write_text(file, table.to_csv(index=False, float_format="%.4g"))
+        provenance.write_record(file, settings={"differs": comparison.notes()})
+        print(file)
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main()

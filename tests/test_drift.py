@@ -16,7 +16,11 @@ from derainbench.results.expected import TABLES
 
 RULES = {
     "tolerances": {
-        "score": {"same": {"absolute": 0.05}, "retrained": {"absolute": 1}},
+        "score": {
+            "same": {"absolute": 0.05},
+            "threads": {"absolute": 0.4},
+            "retrained": {"absolute": 1},
+        },
         "share": {"same": {"relative": 0.01}},
         "volatile": {"same": {"ignored": True}},
         "verdict": {"same": {}, "retrained": {"ignored": True}},
@@ -221,6 +225,102 @@ def test_other_weights_have_wider_tolerances_unless_strict(compared):
     # No training enters the rainy image's score, nor the number of operations.
     rows = [ROWS[0] | {"psnr": "12.6"}, ROWS[1] | {"macs": "501"}]
     assert len(compared(rows=rows, weights="other")) == 2
+
+
+TRAINED = {
+    "machine": {"processor": "P", "instructions": "AVX2"},
+    "threads": 1,
+    "packages": {"torch": "2"},
+    "device": "cpu",
+    "seed": 1,
+    "settings": {"epochs": 3},
+    "inputs": {"data": "d"},
+}
+
+
+def trained(folder, best_epoch=2, psnr=(20.0, 20.1, 20.11), **record):
+    """Adds the record of a training, its best epoch and its history."""
+    run = folder / "runs/net/seed-1"
+    write_json(run / "model.safetensors.provenance.json", TRAINED | record)
+    write_json(run / "training.json", {"best_epoch": best_epoch})
+    rows = [{"epoch": n, "selection_psnr_rgb": p} for n, p in enumerate(psnr)]
+    write_csv(run / "history.csv", rows)
+    return folder
+
+
+WITH_RUNS = RULES | {
+    "files": {
+        **RULES["files"],
+        "runs/*/*/history.csv": {"key": ["epoch"], "columns": {"selection*": "score"}},
+        "runs/*/*/training.json": {"columns": {"best_epoch": "verdict"}},
+    }
+}
+
+
+def explained(tmp_path, psnr="20.5", **record):
+    """Compares two trainings whose weights differ; gives the comparison."""
+    a = trained(results(tmp_path / "a"))
+    b = results(tmp_path / "b", weights="other", scores=[{"image": "a.png", "psnr": psnr}])
+    rules = tolerances.Tolerances.model_validate(WITH_RUNS)
+    return drift.compare(a, trained(b, **record), rules)
+
+
+def test_another_number_of_threads_has_a_bound_of_its_own(tmp_path):
+    found = explained(tmp_path, "20.89", threads=2)
+    assert found.all_drifts() == []
+    assert found.notes() == [
+        "Other weights than the reference's (2 threads instead of 1), held to the tolerances of "
+        "another number of threads: net/seed-1"
+    ]
+    beyond = explained(tmp_path, "20.91", threads=2)
+    assert [d.tolerance for d in beyond.all_drifts()] == ["tolerance 0.4"]
+    page = drift.markdown(beyond)
+    assert re.search(r"per_image.csv *\| *1 *\| *1 *\| another number of threads *\|", page)
+
+
+OTHERS = {
+    "processor": ({"machine": {"processor": "Q"}}, "processor Q instead of P"),
+    "instructions": (
+        {"machine": {"processor": "P", "instructions": "AVX512"}},
+        "instructions AVX512 instead of AVX2",
+    ),
+    "library": ({"packages": {"torch": "3"}}, "torch 3 instead of 2"),
+    "device": ({"device": "cuda"}, "device cuda instead of cpu"),
+    "recipe": ({"settings": {"epochs": 4}}, "other settings"),
+    "images": ({"inputs": {"data": "e"}}, "other images"),
+    "nothing": ({}, "recorded as the same: other code?"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "threads"),
+    [(name, threads) for name in OTHERS for threads in (1, 2) if (name, threads) != ("nothing", 2)],
+)
+def test_what_else_moves_a_training_is_named_and_held_to_the_widest(tmp_path, name, threads):
+    record, reason = OTHERS[name]
+    found = explained(tmp_path, "21.4", threads=threads, **record)
+    assert found.all_drifts() == []
+    (note,) = found.notes()
+    assert reason in note and note.endswith("of another training: net/seed-1")
+    assert ("2 threads instead of 1" in note) == (threads == 2)
+
+
+def test_a_record_older_than_the_instructions_says_nothing_against_the_machine(tmp_path):
+    found = explained(tmp_path, machine={"processor": "P"}, threads=2)
+    assert [other.level for other in found.weights] == ["threads"]
+
+
+def test_a_best_epoch_that_moved_is_said_with_how_close_the_epochs_were(tmp_path):
+    a, b = trained(results(tmp_path / "a")), results(tmp_path / "b", weights="other")
+    trained(b, best_epoch=1, psnr=(20.0, 20.13, 20.11), threads=2)
+    found = drift.compare(a, b, tolerances.Tolerances.model_validate(WITH_RUNS))
+    assert found.notes()[-1] == (
+        "net/seed-1: best epoch 1 instead of 2: validation PSNR of both within 0.02 dB"
+    )
+    assert "best epoch 1 instead of 2" in drift.markdown(found)
+    (b / "runs/net/seed-1/history.csv").unlink()
+    found = drift.compare(a, b, tolerances.Tolerances.model_validate(WITH_RUNS))
+    assert found.notes()[-1] == "net/seed-1: best epoch 1 instead of 2"
 
 
 def test_the_command_says_what_it_found(cli, tmp_path):

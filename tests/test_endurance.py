@@ -1,4 +1,4 @@
-"""The document on endurance says what the committed kill test found."""
+"""The document on endurance says what the committed runs found: kills, and a SLURM that interrupts."""
 
 import sys
 
@@ -8,17 +8,19 @@ from helpers import ROOT, read_json
 sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import ddp
-import killtest
+import kills_page
+import slurm
 
 pytestmark = pytest.mark.skipif(
-    not killtest.REFERENCE.is_dir(),
+    not kills_page.REFERENCE.is_dir(),
     reason="no kill test is kept: make kills KEEP=results/reference/endurance",
 )
 
 
 def test_the_document_shows_the_committed_kill_test():
-    shown = killtest.described(killtest.REFERENCE)
-    assert shown in killtest.DOC.read_text("utf-8"), "python tools/killtest.py --doc"
+    for folder in kills_page.kept():
+        shown = kills_page.described(folder)
+        assert shown in kills_page.DOC.read_text("utf-8"), "python tools/kills_page.py"
 
 
 def test_the_document_shows_the_committed_comparison_of_processes():
@@ -32,8 +34,23 @@ def test_two_processes_differ_from_one_by_rounding_and_not_by_their_norms():
         assert together["psnr_db"] < apart["psnr_db"]
 
 
-def test_no_kill_has_changed_a_result_or_called_for_a_person():
-    facts = read_json(killtest.REFERENCE / "kills.json")
+@pytest.mark.parametrize("folder", kills_page.kept(), ids=lambda folder: folder.name)
+def test_no_kill_has_changed_a_result_or_called_for_a_person(folder):
+    facts = read_json(folder / "kills.json")
     assert facts["kills"] and facts["compared"]
     for name in ("different", "stuck", "lock_exceptions", "tracebacks", "leftovers"):
         assert not facts.get(name), name
+
+
+def test_the_document_shows_the_committed_run_through_slurm():
+    assert slurm.described() in slurm.DOC.read_text("utf-8"), "python benchmarks/slurm.py --doc"
+
+
+def test_interrupted_trainings_lost_nothing():
+    facts = read_json(slurm.OUT)
+    assert facts["slurm"]["same_weights"] and facts["slurm"]["same_histories"]
+    trainings = facts["slurm"]["trainings"].values()
+    assert [job["state"] for job in trainings].count("COMPLETED") == len(slurm.SEEDS)
+    assert any(int(job["restarts"]) for job in trainings)
+    assert all(epochs > 0 for epochs in facts["slurm"]["resumed_after_epochs"]["preempted"])
+    assert facts["plan"]["jobs"] > 1000

@@ -1,12 +1,14 @@
 """Jobs that are forks of a process with everything imported: they run as they would by themselves."""
 
+import faulthandler
 import os
 import signal
+import socket
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from helpers import run_process
@@ -91,11 +93,35 @@ def test_a_fork_ends_with_its_status(called, code, status):
     assert called(lambda: sys.exit(code))[0] == status
 
 
-@pytest.mark.parametrize(
-    "verb", [lambda: 1 / 0, lambda: os.kill(os.getpid(), signal.SIGKILL)], ids=["breaks", "killed"]
-)
-def test_a_fork_that_breaks_or_is_killed_is_a_failure(called, verb):
-    assert called(verb)[0] == 1
+def test_a_fork_that_breaks_is_a_failure(called):
+    assert called(lambda: 1 / 0)[0] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_of_a_fork_that_a_signal_ends_the_caller_ends_with_its_number(called, number):
+    def verb() -> None:
+        faulthandler.disable()  # of the tests, which would say where
+        os.kill(os.getpid(), number)
+
+    assert called(verb)[0] == 128 + number
+
+
+def test_a_server_whose_run_is_killed_while_it_imports_ends_at_once():
+    reading, writing = os.pipe()
+    with socket.socket() as listening:
+        process = os.fork()
+        if not process:
+            os.close(writing)
+            sys.stdin = os.fdopen(reading)
+            fork_server.import_everything = lambda: time.sleep(PATIENCE)
+            with suppress(BaseException):
+                fork_server.serve(listening)
+            os._exit(0)
+    os.close(reading)
+    os.close(writing)
+    began = time.monotonic()
+    assert os.waitpid(process, 0)[1] == 0
+    assert time.monotonic() - began < PATIENCE / 2
 
 
 def test_processes_of_a_fork_can_be_waited_for(called):

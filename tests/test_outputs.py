@@ -1,6 +1,7 @@
 """Folders are filled whole or not at all, and nothing that others made is replaced or removed."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from helpers import noise, one_line, read_json, save, tree
 
 from derainbench.foundation import provenance
 from derainbench.foundation.errors import BenchError
-from derainbench.foundation.files import STAGE_PREFIX, temporary_prefix, write_text
+from derainbench.foundation.files import STAGE_PREFIX, pinned, temporary_prefix, write_text
 from derainbench.foundation.outputs import (
     check_output_file,
     check_output_folder,
@@ -197,3 +198,31 @@ def test_what_a_killed_call_put_together_is_removed(tmp_path, monkeypatch):
     with staged_folder(tmp_path) as stage:
         (stage / "y.csv").write_text("whole")
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([living.name, "y.csv"])
+
+
+@pytest.mark.parametrize("how", ["deleted", "another in its place"])
+def test_a_folder_that_is_taken_away_meanwhile_is_no_result(how, tmp_path):
+    out = tmp_path / "disk" / "out"
+    with pytest.raises(BenchError) as refused, staged_folder(out) as stage:
+        write_text(stage / "a.txt", "lost")
+        shutil.rmtree(tmp_path / "disk")
+        if how == "another in its place":
+            write_text(stage / "b.txt", "made where the disk was")
+    assert one_line(refused.value) == (
+        f"{out}: was deleted or its disk taken away while it was written to; call again"
+    )
+    assert [*tmp_path.rglob("*.txt")] == []
+
+
+def test_a_pinned_folder_is_told_from_another_of_its_name(tmp_path):
+    folder = tmp_path / "x"
+    folder.mkdir()
+    with pinned(folder) as is_there:
+        assert is_there()
+        folder.rename(tmp_path / "y")
+        assert not is_there()
+        folder.mkdir()
+        assert not is_there()
+        folder.rmdir()
+        (tmp_path / "y").rename(folder)
+        assert is_there()

@@ -185,6 +185,24 @@ runpy.run_module({module!r}, run_name="__main__")
     assert interrupted.returncode == 130
 
 
+def test_snakemake_ends_with_a_run_that_is_killed_before_it_has_read_a_rule(process, tmp_path):
+    slow = "import os\nprint(os.getpid(), flush=True)\nimport time\ntime.sleep(60)\n"
+    (tmp_path / "snakemake.py").write_text(slow)
+    code = """
+import sys
+from derainbench.workflow import run
+run.follow = lambda lines: print(next(iter(lines)), flush=True) or list(lines)
+run.main([])
+"""
+    killed = process(code, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    below = int(killed.stdout.readline())
+    killed.kill()
+    deadline = time.monotonic() + 30
+    while owner._start(below) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not owner._start(below)
+
+
 def test_a_run_that_is_stopped_ends_snakemake_and_says_how_to_go_on(process, tmp_path):
     snakemake = tmp_path / "snakemake.py"
     snakemake.write_text("import os\nprint(os.getpid(), flush=True)\nimport time\ntime.sleep(60)\n")
@@ -231,7 +249,7 @@ def test_trainings_that_diverged_are_told_from_other_failures(tmp_path):
         f"train ({log.format('a')}): {reason}",
         f"train ({log.format('b')}): no such folder",
         f"train ({log.format('missing')}): ended without a word: killed, perhaps for want of memory; "
-        "the same command goes on",
+        f"{failures.LARGER}",
     ]
 
 
@@ -297,3 +315,15 @@ def test_after_a_divergence_the_rest_is_run_and_the_failed_one_named(monkeypatch
     assert calls == [{}, reason]
     said = "derainbench: missing in all results: a/seed-1: training diverged in epoch 0\n"
     assert capsys.readouterr().err == said
+
+
+def test_times_that_lie_in_the_future_become_the_present(tmp_path):
+    ahead, past = time.time() + 3600, time.time() - 3600
+    for name, moment in (("made/a.csv", ahead), ("made/deep/b.csv", ahead), ("c.csv", past)):
+        files.write_text(tmp_path / "results" / name, name)
+        os.utime(tmp_path / "results" / name, (moment, moment))
+    os.utime(tmp_path / "results/made", (ahead, ahead))
+    assert recovery.bring_back([tmp_path / "results", tmp_path / "none"]) == 3
+    times = {f.name: f.stat().st_mtime for f in (tmp_path / "results").rglob("*")}
+    assert max(times.values()) <= time.time() and times["c.csv"] == past
+    assert recovery.bring_back([tmp_path / "results"]) == 0

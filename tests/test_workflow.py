@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -180,6 +181,44 @@ def test_everything_is_made_and_marked_as_smoke(checkout):
 
 @pytest.mark.slow
 def test_a_second_run_does_nothing(checkout):
+    assert planned(checkout, "config/mini.yaml") == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("taken", "rule"),
+    [
+        ("runs/tiny/seed-1234/model.safetensors", "train"),
+        ("scores/tiny/seed-1234/rain/per_image.csv", "evaluate"),
+        ("energy/tiny/seed-1234/energy.json", "energy"),
+        ("tables/quality.csv", "tables"),
+    ],
+)
+def test_what_a_job_that_failed_took_away_is_made_again(checkout, taken, rule, tmp_path):
+    file = checkout / "results" / "mini" / taken
+    file.rename(tmp_path / "kept")
+    try:
+        assert rule in planned(checkout, "config/mini.yaml")
+    finally:
+        (tmp_path / "kept").rename(file)
+    assert planned(checkout, "config/mini.yaml") == set()
+
+
+@pytest.mark.slow
+def test_a_clock_that_jumped_back_reruns_nothing_and_stops_nothing(checkout):
+    results = checkout / "results" / "mini"
+    target = "results/mini/scores/tiny/seed-1234/rain/per_image.csv"
+    scores = checkout / target
+    before, ahead = scores.read_bytes(), time.time() + 3600
+    for file in (results / "runs").rglob("*"):
+        os.utime(file, (ahead, ahead))
+    assert planned(checkout, "config/mini.yaml") == set()
+    scores.unlink()
+    for file in (results / "runs").rglob("*"):
+        os.utime(file, (ahead, ahead))
+    done = snakemake(checkout, "--configfile", "config/mini.yaml", "--", target)
+    assert done.returncode == 0, done.stderr
+    assert scores.read_bytes() == before
     assert planned(checkout, "config/mini.yaml") == set()
 
 

@@ -12,7 +12,7 @@ import pytest
 from helpers import ROOT
 
 from derainbench.catalog.verdicts import Outcome
-from derainbench.workflow import fork_server, recovery, run, supervision
+from derainbench.workflow import failures, fork_server, recovery, run, supervision
 from derainbench.workflow.verdict_summary import SUMMARY, verdict_summary
 
 OUTPUT = """Using workflow specific profile profiles/default for setting default command line arguments.
@@ -54,7 +54,7 @@ Exiting because a job execution failed. Look below for error messages
 """
 KILLED = (
     "derainbench: error: train (results/x/logs/train.log): ended without a word: killed, perhaps for "
-    "want of memory; the same command goes on\n"
+    f"want of memory; {failures.LARGER}\n"
 )
 
 

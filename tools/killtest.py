@@ -1,6 +1,7 @@
 """Kills a workflow at random, again and again, and holds what it gives to an undisturbed run.
 
     python tools/killtest.py --kills 100 --out results/reference/endurance
+    python tools/kills_page.py
 
 One run is left alone. Another is killed at random moments with random signals, sent to its entry, to
 Snakemake, to all processes or to a job, and each time started anew at once, by the same command. When
@@ -14,12 +15,12 @@ import argparse
 import collections
 import contextlib
 import hashlib
-import json
+import math
 import os
 import random
-import re
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -39,9 +40,12 @@ from derainbench.foundation.files import write_json, write_text  # noqa: E402
 from derainbench.results.layout import layout_of  # noqa: E402
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-VICTIMS = ("entry", "snakemake", "everything", "job")
-SHARE = 0.6  # of the time that a run in peace takes: the latest moment of a kill
+VICTIMS = ("entry", "snakemake", "everything", "job", "fork server")
+FORK_SERVER = "derainbench.workflow.fork_server"
+SHARE = 0.6  # of the time that a run in peace takes: the latest moment of a kill, if not told
+LINGERING = 60.0  # seconds after which a process counts as having outlived its run
 PATIENCE = 120.0  # seconds until a run that was asked to stop counts as stuck
+WHOLE = 3  # times the run in peace: what one that goes on after a kill has beyond that
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,10 @@ class Kill:
         round: number of the run from nothing, from 1.
         after: seconds since the start.
         signal: its name.
-        victim: "entry", "snakemake", "everything" or "job".
+        victim: "entry", "snakemake", "everything", "job" or "fork server".
         running: the verb of the job that was hit or ran, if any.
-        outlived: processes that were still there 15 seconds later, of those that were to end.
+        gone_after: seconds until all processes had ended; not a number where the run is to go on.
+        outlived: those that were still there after a minute.
     """
 
     round: int
@@ -62,6 +67,7 @@ class Kill:
     signal: str
     victim: str
     running: str
+    gone_after: float
     outlived: int
 
 
@@ -108,6 +114,7 @@ class Workflow:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_hear_of_signals,
         )
 
     def digests(self) -> dict[str, str]:
@@ -122,6 +129,12 @@ class Workflow:
         return found
 
 
+def _hear_of_signals() -> None:
+    """Has a run notice signals that this test may have been started to ignore: ``nohup``, ``&``."""
+    for number in {*SIGNALS} - {signal.SIGKILL}:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def processes_of(entry: psutil.Process) -> list[psutil.Process]:
     """A run's processes, the entry first."""
     try:
@@ -130,24 +143,35 @@ def processes_of(entry: psutil.Process) -> list[psutil.Process]:
         return [entry]
 
 
+def _words(process: psutil.Process) -> list[str]:
+    """A process's command line; none if it has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
 def verb(process: psutil.Process) -> str:
     """The verb of a job; "" for all other processes."""
-    try:
-        words = process.cmdline()
-    except psutil.Error:
-        return ""
+    words = _words(process)
     return words[3] if words[1:3] == ["-m", "derainbench"] else ""
 
 
-def kill(run: subprocess.Popen[str], draw: random.Random) -> tuple[str, str, str, int]:
-    """Kills some of a run's processes; gives signal, victim, the running verb, and who outlived it."""
+def kill(run: subprocess.Popen[str], draw: random.Random) -> tuple[str, str, str, float, int]:
+    """Kills some of a run's processes.
+
+    Returns:
+        Signal, victim, the running verb, seconds until all had ended, and how many outlived it.
+    """
     number, victim = draw.choice(SIGNALS), draw.choice(VICTIMS)
     entry, *below = everyone = processes_of(psutil.Process(run.pid))
     jobs = [p for p in below if verb(p)]
     running = verb(jobs[0]) if jobs else ""
     match victim:
-        case "snakemake" if below:
-            hit = below[:1]
+        case "snakemake" if found := [p for p in below if "snakemake" in _words(p)[:5]]:
+            hit = found[:1]
+        case "fork server" if found := [p for p in below if _words(p)[2:3] == [FORK_SERVER]]:
+            hit = found[:1]
         case "job" if jobs:
             hit = jobs[:1]
         case "everything":
@@ -159,18 +183,33 @@ def kill(run: subprocess.Popen[str], draw: random.Random) -> tuple[str, str, str
             process.send_signal(number)
     ends = victim in ("entry", "everything")
     ends |= victim == "snakemake" and number in (signal.SIGKILL, signal.SIGHUP)
-    _, alive = psutil.wait_procs(everyone, timeout=15) if ends else ([], [])
-    return number.name, victim, running, len(alive)
+    began = time.monotonic()
+    if not ends:
+        return number.name, victim, running, math.nan, 0
+    _, alive = psutil.wait_procs(everyone, timeout=LINGERING)
+    return number.name, victim, running, time.monotonic() - began, len(alive)
 
 
-def test(configfile: Path, kills: int, cores: int, seed: int) -> tuple[list[Kill], dict]:
-    """Kills a configuration this many times; gives the kills and what was found."""
+def test(
+    configfile: Path, kills: int, cores: int, seed: int, share: float, until: float
+) -> tuple[list[Kill], dict]:
+    """Kills a configuration this many times; gives the kills and what was found.
+
+    Args:
+        configfile: the configuration.
+        kills: how many.
+        cores: how many Snakemake may use.
+        seed: of the moments, signals and victims.
+        share: the latest moment of a kill, of the time that a run in peace takes.
+        until: seconds after which no further kill is begun.
+    """
     draw = random.Random(seed)
     done: list[Kill] = []
+    loads: list[float] = []
     facts: dict = collections.Counter(rounds=0, compared=0, different=0, stuck=0, starts=0)
     with tempfile.TemporaryDirectory(prefix="killtest-") as scratch:
         whole = Workflow(configfile, Path(scratch) / "whole", cores)
-        began = time.monotonic()
+        started = began = time.monotonic()
         run = whole.start()
         said = run.communicate()[1]
         if run.returncode:
@@ -178,27 +217,36 @@ def test(configfile: Path, kills: int, cores: int, seed: int) -> tuple[list[Kill
         length = time.monotonic() - began
         expected = whole.digests()
         print(f"undisturbed: {length:.0f} s, {len(expected)} files", flush=True)
-        while len(done) < kills:
+
+        def wanted() -> bool:
+            return len(done) < kills and time.monotonic() - started < until
+
+        while wanted():
             facts["rounds"] += 1
             shutil.rmtree(Path(scratch) / "killed", ignore_errors=True)
             killed = Workflow(configfile, Path(scratch) / "killed", cores)
             while True:
                 facts["starts"] += 1
                 run = killed.start()
-                after = draw.uniform(0, SHARE * length) if len(done) < kills else None
+                after = draw.uniform(0, share * length) if wanted() else None
                 try:
                     said = run.communicate(timeout=after)[1]
                     ended_alone = True
                 except subprocess.TimeoutExpired:
                     ended_alone = False
-                    name, victim, running, outlived = kill(run, draw)
+                    loads.append(os.getloadavg()[0])
+                    name, victim, running, gone_after, outlived = kill(run, draw)
                     try:
-                        said = run.communicate(timeout=PATIENCE)[1]
+                        goes_on = math.isnan(gone_after)
+                        patience = PATIENCE + goes_on * WHOLE * length
+                        said = run.communicate(timeout=patience)[1]
                     except subprocess.TimeoutExpired:
                         facts["stuck"] += 1
                         run.kill()
                         said = run.communicate()[1]
-                    done.append(Kill(facts["rounds"], after, name, victim, running, outlived))
+                    done.append(
+                        Kill(facts["rounds"], after, name, victim, running, gone_after, outlived)
+                    )
                     print(len(done), asdict(done[-1]), flush=True)
                 cleared = [line for line in said.splitlines() if "killed" in line or "job" in line]
                 facts["cleared"] += len([c for c in cleared if c.startswith("derainbench:")])
@@ -215,44 +263,8 @@ def test(configfile: Path, kills: int, cores: int, seed: int) -> tuple[list[Kill
             leftovers = [p for p in killed.folder.rglob(".*@*") if p.is_file()]
             facts["leftovers"] += len(leftovers)
             print(f"round {facts['rounds']}: different {different}, left {leftovers}", flush=True)
-    return done, dict(facts) | {"seconds_undisturbed": round(length, 1)}
-
-
-DOC = ROOT / "docs" / "endurance.md"
-REFERENCE = ROOT / "results" / "reference" / "endurance"
-_BLOCK = re.compile(r"(<!-- by tools/killtest.py.*?-->\n).*(<!-- end -->)", re.DOTALL)
-
-
-def described(folder: Path) -> str:
-    """What a kill test found, as a sentence and a table in Markdown."""
-    facts = json.loads((folder / "kills.json").read_text("utf-8"))
-    kills = pd.read_csv(folder / "kills.csv")
-    table = kills.groupby(["victim", "signal"]).size().unstack(fill_value=0)
-    lines = [
-        f"| killed | {' | '.join(table.columns)} |",
-        f"|---|{'---:|' * len(table.columns)}",
-        *(
-            f"| {v} | {' | '.join(map(str, row))} |"
-            for v, row in zip(table.index, table.values, strict=True)
-        ),
-    ]
-    rounds = facts["rounds"]
-    found = (
-        f"{facts['kills']} kills of the configuration `{facts['configuration']}` over {rounds} "
-        f"run{'s' * (rounds > 1)} from nothing, which takes {facts['seconds_undisturbed']:.0f} s in "
-        f"peace: {facts['compared']} score tables, histories and weights compared, "
-        f"{facts.get('different', 0)} different; {facts.get('lock_exceptions', 0)} starts refused for a "
-        f"lock, {facts.get('stuck', 0)} runs stuck, {int(kills['outlived'].sum())} processes that outlived "
-        f"their run, {facts.get('tracebacks', 0)} tracebacks, {facts.get('leftovers', 0)} temporaries left."
-    )
-    return "\n".join(["", found, "", *lines, ""])
-
-
-def write_doc() -> None:
-    """Puts what the committed test found into docs/endurance.md."""
-    text = DOC.read_text("utf-8")
-    block = described(REFERENCE)
-    write_text(DOC, _BLOCK.sub(lambda match: f"{match[1]}{block}{match[2]}", text))
+    machine = {"cores": os.cpu_count(), "load": round(statistics.mean(loads or [0.0]), 1)}
+    return done, dict(facts) | machine | {"seconds_undisturbed": round(length, 1)}
 
 
 def main() -> None:
@@ -261,14 +273,14 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--share", type=float, default=SHARE, help="of a run: the latest kill")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="until the last kill")
     parser.add_argument("--out", type=Path, help="folder of kills.csv and kills.json")
-    parser.add_argument("--doc", action="store_true", help="only write docs/endurance.md")
     asked = parser.parse_args()
-    if asked.doc:
-        write_doc()
-        return
     configfile = asked.configfile.resolve()
-    kills, facts = test(configfile, asked.kills, asked.cores, asked.seed)
+    kills, facts = test(
+        configfile, asked.kills, asked.cores, asked.seed, asked.share, 60 * asked.minutes
+    )
     print(facts)
     if asked.out:
         table = asked.out / "kills.csv"

@@ -53,7 +53,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0
 KillWait=30
-MinJobAge=300
+MinJobAge=86400
 ReturnToService=2
 SlurmdParameters=config_overrides
 GresTypes=gpu

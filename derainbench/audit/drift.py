@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from derainbench.catalog.tolerances import Rule, Tolerances
+from derainbench.audit.retraining import OtherWeights, best_epochs, other_weights
+from derainbench.catalog.tolerances import LEVELS, Level, Rule, Tolerances
 from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import as_markdown, markdown_text, read_csv, records
@@ -47,7 +48,7 @@ class FileComparison:
         file: path inside the folders.
         key: columns that name a row.
         columns: value columns that both have and that are compared, in the reference's order.
-        retrained: whether the tolerances of another training apply.
+        level: the tolerances that apply, by what is known of the weights behind it.
         reference_rows, result_rows: rows by key, cells as text.
         drifts: every disagreement.
         beyond: key and column of the cells beyond tolerance.
@@ -57,7 +58,7 @@ class FileComparison:
     file: str
     key: list[str]
     columns: list[str]
-    retrained: bool
+    level: Level
     reference_rows: Rows = field(default_factory=dict)
     result_rows: Rows = field(default_factory=dict)
     drifts: list[Drift] = field(default_factory=list)
@@ -75,13 +76,15 @@ class Comparison:
     """Two folders.
 
     Attributes:
-        retrained: runs and variants whose weights are not the reference's.
+        weights: runs and variants whose weights are not the reference's, and why.
+        epochs: a line for every training whose best epoch is another one.
         drifts: those of whole files; each file has its own.
     """
 
     reference: Path
     results: Path
-    retrained: list[str]
+    weights: list[OtherWeights]
+    epochs: list[str]
     files: list[FileComparison] = field(default_factory=list)
     drifts: list[Drift] = field(default_factory=list)
 
@@ -96,20 +99,24 @@ class Comparison:
         count = "no drift" if not drifts else f"{len(drifts)} drift{'s' * (len(drifts) > 1)}"
         return f"{values} values in {len(self.files)} files compared: {count}"
 
-    def note(self) -> str:
-        """Which runs were held to the tolerances of another training, if any."""
-        if not self.retrained:
-            return ""
-        return (
-            "Other weights than the reference's, so the wider tolerances of another training: "
-            + ", ".join(self.retrained)
-        )
+    def notes(self) -> list[str]:
+        """Which runs have other weights, why, and what they were held to; best epochs that moved."""
+        runs: dict[tuple[Level, str], list[str]] = {}
+        for other in self.weights:
+            runs.setdefault((other.level, other.reason), []).append(other.run)
+        held = [
+            f"Other weights than the reference's ({reason}), held to the tolerances of "
+            f"{LEVELS[level]}: {', '.join(names)}"
+            for (level, reason), names in runs.items()
+        ]
+        return [*held, *self.epochs]
 
-    def is_retrained(self, file: str) -> bool:
-        """Whether other weights enter a file: those of its run, or any where it is of many."""
-        if not file.startswith(OF_ONE_RUN):
-            return bool(self.retrained)
-        return "/".join(file.removesuffix(".csv").split("/")[1:3]) in self.retrained
+    def level(self, file: str) -> Level:
+        """The tolerances of a file: those of its run, or the widest where it is of many."""
+        of_one = file.startswith(OF_ONE_RUN)
+        run = "/".join(file.removesuffix(".csv").split("/")[1:3])
+        found = {other.level for other in self.weights if not of_one or other.run == run}
+        return next((level for level in reversed(LEVELS) if level in found), "same")
 
 
 def compare(
@@ -128,8 +135,8 @@ def compare(
     ours, theirs = _files(reference, tolerances), _files(results, tolerances)
     if not any(map(tolerances.rule, ours)):
         raise BenchError(f"{reference}: no results in it that could be compared")
-    retrained = [] if strict else _retrained(reference, results)
-    comparison = Comparison(reference, results, retrained)
+    weights = [] if strict else other_weights(reference, results)
+    comparison = Comparison(reference, results, weights, [*best_epochs(reference, results)])
     for file in dict.fromkeys([*ours, *theirs]):
         rule = tolerances.rule(file)
         if not rule:
@@ -143,23 +150,6 @@ def compare(
             continue
         comparison.drifts.append(Drift(file, "", "", *drift))
     return comparison
-
-
-def _retrained(reference: Path, results: Path) -> list[str]:
-    """``RUN/VARIANT`` of what was scored with other weights, by the digests in the records."""
-    records = sorted(reference.glob("scores/*/*/*/*.provenance.json"))
-    pairs = [(r, results / r.relative_to(reference)) for r in records]
-    return list(
-        dict.fromkeys(
-            "/".join(ours.relative_to(reference).parts[1:3])
-            for ours, theirs in pairs
-            if theirs.is_file() and _weights(ours) != _weights(theirs)
-        )
-    )
-
-
-def _weights(record: Path) -> str | None:
-    return _json(record).get("inputs", {}).get("weights")
 
 
 def _files(folder: Path, tolerances: Tolerances) -> list[str]:
@@ -179,7 +169,7 @@ def _compare_file(
     ours, theirs = _read(comparison.reference / file), _read(comparison.results / file)
     wanted = {c for c in (*ours, *theirs) if tolerances.compares(rule, c)} | {*rule.key}
     both = [str(c) for c in ours if c in theirs and c in wanted and c not in rule.key]
-    result = FileComparison(file, rule.key, both, comparison.is_retrained(file))
+    result = FileComparison(file, rule.key, both, comparison.level(file))
     result.drifts += _whole_columns(file, ours, theirs, wanted)
     if not {*rule.key} <= {*ours} & {*theirs}:  # already said: no row can be found again
         return result
@@ -214,7 +204,7 @@ def _whole_columns(
 def _compare_row(result: FileComparison, key: Key, rule: Rule, tolerances: Tolerances) -> None:
     ours, theirs = result.reference_rows[key], result.result_rows[key]
     for column in result.columns:
-        tolerance = tolerances.of(rule, column, ours, result.retrained)
+        tolerance = tolerances.of(rule, column, ours, result.level)
         if tolerance.ignored:
             continue
         result.values += 1
@@ -272,12 +262,13 @@ def markdown(comparison: Comparison) -> str:
         f"Reference `{comparison.reference}`, results `{comparison.results}`. "
         f"{comparison.summary()}.",
     ]
-    lines += ["", f"{markdown_text(comparison.note())}."] if comparison.note() else []
+    for note in comparison.notes():
+        lines += ["", f"{markdown_text(note)}."]
     drifts = comparison.all_drifts()
     if drifts:
         lines += ["", as_markdown(pd.DataFrame(drifts), disable_numparse=True)]
     files = pd.DataFrame(
-        [(f.file, f.values, len(f.drifts)) for f in comparison.files],
-        columns=["file", "values compared", "drifts"],
+        [(f.file, f.values, len(f.drifts), LEVELS[f.level]) for f in comparison.files],
+        columns=["file", "values compared", "drifts", "held to the tolerances of"],
     )
     return "\n".join([*lines, "", as_markdown(files), ""])

@@ -1,11 +1,15 @@
-"""What two result folders are compared by: ``catalog/tolerances.yaml``, checked."""
+"""What two result folders are compared by: ``catalog/tolerances.yaml``, checked.
+
+How far another number of threads moves a training's numbers is measured, and stands in a file of its
+own that ``benchmarks/threads.py`` writes.
+"""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from math import isfinite
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -14,7 +18,16 @@ from derainbench.catalog.papers import paper_names, read_paper
 from derainbench.foundation.settings import Strict, check, read_yaml
 from derainbench.foundation.suggestions import did_you_mean
 
-CATALOG_FILES = ("tolerances.yaml",)
+CATALOG_FILES = ("tolerances.yaml", "thread_tolerances.yaml")
+
+Level = Literal["same", "threads", "retrained"]
+# From the tightest to the widest: what is known of the weights that a number is of.
+LEVELS: dict[Level, str] = {
+    "same": "the same weights",
+    "threads": "another number of threads",
+    "retrained": "another training",
+}
+assert (*LEVELS,) == get_args(Level)
 
 
 class Tolerance(Strict):
@@ -56,18 +69,34 @@ EXACT = Tolerance()
 
 
 class Levels(Strict):
-    """A tolerance for numbers of the same weights, and a wider one for those of another training.
+    """A tolerance for numbers of the same weights, and wider ones for those of another training.
 
-    The same training ends elsewhere on another kind of processor: rounding differs, and training
-    amplifies it.
+    The same training ends elsewhere with another number of threads, and on another kind of processor:
+    rounding differs, and training amplifies it.
     """
 
     same: Tolerance
+    threads: Tolerance | None = None
     retrained: Tolerance | None = None
 
-    def of(self, retrained: bool) -> Tolerance:
-        """The one that applies."""
-        return self.retrained if retrained and self.retrained else self.same
+    def of(self, level: Level) -> Tolerance:
+        """The one that applies; where one is not given, the next wider one."""
+        wider = self.retrained or self.same
+        return {"same": self.same, "threads": self.threads or wider, "retrained": wider}[level]
+
+
+class ThreadTolerances(Strict):
+    """How far another number of threads moves numbers of a training.
+
+    Attributes:
+        source: the file that it was computed from.
+        factor: how many times the largest difference measured.
+        tolerances: by name.
+    """
+
+    source: str
+    factor: Annotated[float, Field(gt=1)]
+    tolerances: dict[str, Tolerance]
 
 
 class Rule(Strict):
@@ -82,6 +111,11 @@ class Rule(Strict):
     key: list[str] = []
     columns: dict[str, str] = {}
     untrained: dict[str, str] = {}
+
+    def trained(self, row: dict[str, str]) -> bool:
+        """Whether a training enters a row."""
+        known = self.untrained.items()
+        return not known or any(row.get(column) != value for column, value in known)
 
 
 class Tolerances(Strict):
@@ -127,16 +161,14 @@ class Tolerances(Strict):
         """The name of a column's tolerance; none if it is exact."""
         return next((n for p, n in rule.columns.items() if fnmatchcase(column, p)), None)
 
-    def of(self, rule: Rule, column: str, row: dict[str, str], retrained: bool) -> Tolerance:
+    def of(self, rule: Rule, column: str, row: dict[str, str], level: Level) -> Tolerance:
         """The tolerance of a cell."""
         name = self.name_of(rule, column)
-        known = rule.untrained.items()
-        is_trained = not known or any(row.get(c) != value for c, value in known)
-        return self.tolerances[name].of(retrained and is_trained) if name else EXACT
+        return self.tolerances[name].of(level if rule.trained(row) else "same") if name else EXACT
 
     def compares(self, rule: Rule, column: str) -> bool:
         """Whether a column matters at all."""
-        return not self.of(rule, column, {}, retrained=False).ignored
+        return not self.of(rule, column, {}, "same").ignored
 
 
 def _by_kind(file: str) -> str:
@@ -165,6 +197,13 @@ def load(path: Path | None = None) -> Tolerances:
     Raises:
         BenchError: if it is missing or anything in it is misspelt or out of range, in one line.
     """
-    if path is None:
-        path = CATALOG / CATALOG_FILES[0]
-    return check(Tolerances, read_yaml(path), str(path))
+    if path is not None:
+        return check(Tolerances, read_yaml(path), str(path))
+    given, measured = (read_yaml(CATALOG / name) for name in CATALOG_FILES)
+    threads = check(ThreadTolerances, measured, CATALOG_FILES[1]).tolerances
+    found = check(Tolerances, given, CATALOG_FILES[0])
+    levels = {
+        name: level.model_copy(update={"threads": threads.get(name)})
+        for name, level in found.tolerances.items()
+    }
+    return found.model_copy(update={"tolerances": levels})

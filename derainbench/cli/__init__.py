@@ -28,7 +28,7 @@ from derainbench.cli import (
 )
 from derainbench.cli.guard import guarded
 from derainbench.cli.options import UsageError
-from derainbench.foundation.errors import BenchError
+from derainbench.foundation.errors import BenchError, want_of_memory
 from derainbench.foundation.stop_requests import EXIT_STATUS, Stopped
 from derainbench.foundation.stopping import LINE
 
@@ -96,6 +96,11 @@ def main() -> None:
         sys.exit(EXIT_STATUS)
     except BenchError as error:
         print(f"derainbench: error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if not (said := want_of_memory(error)):
+            raise
+        print(f"derainbench: error: {said}", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

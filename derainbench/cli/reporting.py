@@ -118,7 +118,7 @@ def check(
         provenance.write_record(
             out, settings={"reference": str(reference), "results": str(results), "strict": strict}
         )
-    for line in filter(None, (*comparison.all_drifts(), comparison.note(), comparison.summary())):
+    for line in (*comparison.all_drifts(), *comparison.notes(), comparison.summary()):
         typer.echo(line)
     if comparison.all_drifts():
         raise typer.Exit(1)

@@ -11,7 +11,7 @@ import platform
 import re
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -184,3 +184,27 @@ def regular_file(path: Path, missing: str = "no such file") -> Path:
         raise BenchError(f"{path}: is a {kind}, not a file; copy what it gives into a file")
     reads.note(Path(path))
     return Path(path)
+
+
+@contextmanager
+def pinned(folder: Path) -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether a path still leads to the folder that it leads to now.
+
+    It does not once the folder was deleted, or its disk taken away: what is written to the path then
+    lies elsewhere, such as below the point where the disk was mounted, and what was written is gone.
+
+    Args:
+        folder: that is there now.
+    """
+    handle = os.open(folder, os.O_RDONLY)  # while it is open no other folder gets its number
+
+    def is_there() -> bool:
+        try:
+            return os.path.samestat(os.fstat(handle), os.stat(folder))
+        except OSError:
+            return False
+
+    try:
+        yield is_there
+    finally:
+        os.close(handle)

@@ -23,6 +23,7 @@ from derainbench.foundation.files import (
     STAGE_PREFIX,
     is_abandoned,
     is_about_writing,
+    pinned,
     sha256,
     sync,
     temporary_prefix,
@@ -88,7 +89,8 @@ def staged_folder(out: Path, names: Iterable[str] = ()) -> Iterator[Path]:
         names: entries that will be written, where that is known: a clash is found before the block.
 
     Raises:
-        BenchError: if ``out`` cannot be written to, or an entry of others would be replaced.
+        BenchError: if ``out`` cannot be written to or was taken away meanwhile, or an entry of others
+            would be replaced.
     """
     out = Path(out)
     existed = out.exists()
@@ -102,7 +104,12 @@ def staged_folder(out: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     except OSError as error:
         raise BenchError(f"{out}: cannot be written ({error.strerror})") from error
     try:
-        yield stage
+        with pinned(stage) as is_there:
+            yield stage
+            if not is_there():
+                raise BenchError(
+                    f"{out}: was deleted or its disk taken away while it was written to; call again"
+                )
         made = _made_in(out)
         for entry in stage.iterdir():
             _refuse_foreign(out / entry.name, made, out)
@@ -126,7 +133,7 @@ def staged_folder(out: Path, names: Iterable[str] = ()) -> Iterator[Path]:
         raise BenchError(f"{out}: cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-        if not existed and not any(out.iterdir()):
+        if not existed and out.is_dir() and not any(out.iterdir()):
             out.rmdir()
 
 

@@ -74,6 +74,7 @@ def record(
         "machine": {
             "system": platform.platform(),
             "processor": processor(),
+            "instructions": _instructions(),
             "cores": os.cpu_count(),
         },
         "device": device,
@@ -186,6 +187,15 @@ def processor() -> str:
 def _threads() -> int | None:
     torch = sys.modules.get("torch")
     return torch.get_num_threads() if torch else None
+
+
+def _instructions() -> str | None:
+    """The vector instructions that torch uses (AVX2, AVX512): sums round differently with others.
+
+    Virtual machines give processors of several generations one name.
+    """
+    torch = sys.modules.get("torch")
+    return torch.backends.cpu.get_cpu_capability() if torch else None
 
 
 def source_digest(files: Iterable[Path]) -> str:

@@ -105,7 +105,7 @@ def status_of_fork() -> int | None:
         except OSError:
             return None
         _hand_on_requests_to_stop(connection)
-        return int.from_bytes(connection.recv(1) or b"\1")  # nothing: it was killed
+        return int.from_bytes(connection.recv(1) or b"\1")  # nothing: the server is gone as well
 
 
 def _hand_on_requests_to_stop(connection: socket.socket) -> None:
@@ -131,19 +131,75 @@ def request() -> dict[str, Any]:
 
 
 def serve(listening: socket.socket) -> None:
-    """Imports everything, then forks for every call until the standard input ends."""
+    """Imports everything, then forks for every call until the standard input ends.
+
+    Of a fork that a signal ended, its caller is told that, as a shell tells it: 128 and the signal.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # callers hand requests to stop on
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # noticed below
+    woken, waker = socket.socketpair()
+    waker.setblocking(False)
+    signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+    callers: dict[int, socket.socket] = {}
     with selectors.DefaultSelector() as selector:
-        selector.register(listening, selectors.EVENT_READ)
-        selector.register(sys.stdin, selectors.EVENT_READ)
-        import_everything()  # meanwhile calls wait, no longer than they would take to import
-        while all(key.fileobj is listening for key, _ in selector.select()):
-            connection, _ = listening.accept()
-            with connection:
-                if not os.fork():
-                    listening.close()
+        for source in (listening, sys.stdin, woken):
+            selector.register(source, selectors.EVENT_READ)
+        with _ending_with_caller():  # calls wait no longer than they would take to import
+            import_everything()
+        while True:
+            ready = [key.fileobj for key, _ in selector.select()]
+            if sys.stdin in ready:
+                return
+            if woken in ready:
+                woken.recv(4096)
+                _tell_of_ends(callers)
+            if listening in ready:
+                connection, _ = listening.accept()
+                process = os.fork()
+                if not process:
+                    signal.set_wakeup_fd(-1)
+                    for other in (listening, woken, waker, *callers.values()):
+                        other.close()
                     _become_job(connection)
+                callers[process] = connection
+
+
+@contextlib.contextmanager
+def _ending_with_caller() -> Iterator[None]:
+    """In the block a thread looks after the standard input, and there is none any more after it.
+
+    No thread lives when a call is forked: forks of it would take its locks along.
+    """
+    over, tell = os.pipe()
+
+    def look() -> None:
+        with selectors.DefaultSelector() as selector:
+            for source in (sys.stdin, over):
+                selector.register(source, selectors.EVENT_READ)
+            if sys.stdin in [key.fileobj for key, _ in selector.select()]:
+                os._exit(0)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        os.write(tell, b"+")
+        thread.join()
+        os.close(over)
+        os.close(tell)
+
+
+def _tell_of_ends(callers: dict[int, socket.socket]) -> None:
+    """Looks for forks that have ended, and tells the callers of those that a signal ended."""
+    for process in [*callers]:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if not ended:
+            continue
+        with callers.pop(process) as connection:
+            if os.WIFSIGNALED(status):
+                with contextlib.suppress(OSError):
+                    connection.sendall((128 + os.WTERMSIG(status)).to_bytes())
 
 
 def import_everything() -> None:

@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from derainbench.foundation.owner import OWNER, is_alive, is_here
 LOCKS = Path(".snakemake") / "locks"
 OWNERS = Path(".derainbench") / "workflows"  # a file per workflow that runs in this folder
 _PROBE = 64 * 1024  # bytes without which nothing can be started
+_SKEW = 1.0  # seconds that clocks of machines with one disk may be apart
 _GRACE = 5.0  # seconds that a job gets to clear up
 
 
@@ -92,6 +94,28 @@ def sweep(folders: Iterable[Path]) -> int:
                 names.remove(name)
                 swept += 1
     return swept
+
+
+def bring_back(paths: Iterable[Path]) -> int:
+    """Gives files the present time whose own lies in the future; gives how many.
+
+    A clock that has jumped back leaves them, or another machine's that is ahead. To Snakemake what is
+    computed now would be older than what it is computed from: it deletes that, and fails, until the
+    clock has caught up. Whether content has changed it knows by checksums (profiles/default).
+
+    Args:
+        paths: files, and folders with all that is below them.
+    """
+    now, moved = time.time(), 0
+    for path in paths:
+        walked = os.walk(path)
+        below = (Path(at) / name for at, names, others in walked for name in (*names, *others))
+        for file in (path, *below):
+            with suppress(OSError):  # it is gone, or another user's
+                if file.stat().st_mtime > now + _SKEW:
+                    os.utime(file, (now, now))
+                    moved += 1
+    return moved
 
 
 def folder_of(arguments: Sequence[str]) -> Path:

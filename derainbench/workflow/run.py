@@ -28,6 +28,7 @@ from rich.progress import (
 )
 
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.files import pinned
 from derainbench.workflow import failures, fork_server, recovery, supervision
 from derainbench.workflow.verdict_summary import SUMMARY
 
@@ -157,13 +158,17 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with supervision.stoppable():
             recovery.clear(folder)
-            with fork_server.serving() as forks:
+            with fork_server.serving() as forks, pinned(folder) as is_there:
                 while True:
                     status, lines = _run(arguments, folder, without, forks)
                     failed = failures.diverged(lines, folder) if status else {}
                     if not failed.keys() - without.keys():
                         break
                     without |= failed
+                if not is_there():
+                    raise BenchError(
+                        f"{folder.absolute()}: was deleted or its disk taken away while the run worked in it"
+                    )
     except BenchError as error:
         print(f"derainbench: error: {error}", file=sys.stderr)
         return 1
@@ -181,6 +186,7 @@ def _run(
 ) -> tuple[int, list[str]]:
     """Snakemake once; gives its exit status and its output."""
     environment = {failures.WITHOUT: json.dumps(without)} if without else {}
+    before = failures.kills_for_memory()
     with supervision.snakemake(arguments, {**environment, **forks}) as process:
         assert process.stdout is not None
         followed, lines = follow(process.stdout)
@@ -189,7 +195,7 @@ def _run(
         for other in recovery.living(folder):
             print(f"derainbench: error: another run works here: {other}", file=sys.stderr)
     elif status:
-        reasons = failures.reasons(lines, folder)
+        reasons = failures.reasons(lines, folder, failures.since(before))
         if not reasons:
             shown = followed.error or lines[-_SHOWN_OF_AN_ERROR:]
             print("\n".join(shown[:_SHOWN_OF_AN_ERROR]), file=sys.stderr)

@@ -56,7 +56,7 @@ def snakemake(
         environment: further variables.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *arguments],
+        [sys.executable, "-m", "derainbench.workflow.owned", "snakemake", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

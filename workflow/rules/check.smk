@@ -6,7 +6,7 @@ localrules:
 
 rule check:
     input:
-        rules.all_estimators.input,
+        BEHIND,
         page=rules.page.output,
         reference=os.path.relpath(f"{workflow.basedir}/results/reference/{CONFIG.name}"),
     log:

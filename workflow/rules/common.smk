@@ -243,6 +243,17 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+# Before Snakemake looks at any time.
+if ahead := recovery.bring_back(
+    [
+        Path(RESULTS),
+        *(Path(CONFIG.dataset_folder(name)) / "dataset.json" for name in CONFIG.datasets),
+    ]
+):
+    print(
+        f"derainbench: {ahead} files from a clock that was ahead are now of today", file=sys.stderr
+    )
+
 RUNNING = []  # the file that says that this workflow runs here
 
 
@@ -261,7 +272,8 @@ onstart:
             text=True,
         )
     if checked.returncode:
-        raise WorkflowError(checked.stderr.removeprefix("derainbench: error: ").strip())
+        said = checked.stderr.removeprefix("derainbench: error: ").strip()
+        raise WorkflowError(said or f"the check of it was killed (status {checked.returncode})")
 
 
 onerror:

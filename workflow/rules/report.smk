@@ -334,6 +334,22 @@ rule page:
         " > {log:q} 2>&1"
 
 
+# All that is behind the page, trainings first.
+BEHIND = [
+    *(acquired(dataset) for dataset in CONFIG.datasets),
+    *(
+        FILES.training(run, variant) / file
+        for run, variant in VARIANTS
+        if run in TRAINED
+        for file in ("model.safetensors", "history.csv", "training.json")
+    ),
+    rules.all_estimators.input,
+    rules.audit.output,
+    rules.tables.input,
+    rules.page.input,
+]
+
+
 onsuccess:
     for file in RUNNING:
         file.unlink(missing_ok=True)

@@ -188,7 +188,7 @@ def write_diff(a: Path, b: Path, tolerances: Tolerances, out: Path) -> Path:
         origins=origins,
         banners=[BANNERS[label] for label in dict.fromkeys(o["label"] for o in origins) if label],
         summary=comparison.summary(),
-        note=comparison.note(),
+        notes=comparison.notes(),
         views=[view(f) for f in comparison.files if f.file.startswith("tables/")],
         listing=_listing(comparison),
         listed=LISTED,
