@@ -18,6 +18,7 @@ from derainbench.energy.comparison import energies, image_prices, savings
 from derainbench.energy.sensitivity import write_sensitivity
 from derainbench.energy.structure import Structure, structure
 from derainbench.energy.work import Work
+from derainbench.models.construction import constructor_arguments
 from derainbench.report.tables.savings import over_seeds, saving_text
 
 PAPER = read_audited_paper("esdnet")
@@ -222,11 +223,12 @@ def test_a_structure_has_break_even_rates_without_any_measurement():
 
 @pytest.fixture
 def small_networks(monkeypatch):
-    """Both networks as small as they go, whatever the number of steps."""
+    """Both networks as small as they go, but for the number of steps."""
 
     @functools.cache
     def counted(name: str, size: int, **kwargs) -> Structure:
-        return structure(name, SMALL[name] | kwargs, size)
+        usual = {k: v for k, v in constructor_arguments(name, {}).items() if k == "T"}
+        return structure(name, SMALL[name] | usual | kwargs, size)
 
     def small_structure(
         name: str, kwargs: dict, size: int, at_other_size: Structure | None = None

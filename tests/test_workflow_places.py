@@ -58,7 +58,16 @@ PLAIN = {
     *(f"params.{name}" for name in ("model", "models", "papers", "device", "monitor", "workers")),
     *(
         f"params.{name}"
-        for name in ("size", "images", "threshold", "splits", "files", "facts", "threads")
+        for name in (
+            "size",
+            "images",
+            "threshold",
+            "splits",
+            "files",
+            "facts",
+            "threads",
+            "processes",
+        )
     ),
     *(f"params.{name}" for name in ("kwargs", "arguments", "overrides", "folders")),
     *(f"params.plan.{name}" for name in ("rain", "size", "seed", "train", "val", "test")),
