@@ -21,7 +21,8 @@ from derainbench.foundation.suggestions import did_you_mean
 CATALOG_FILES = ("tolerances.yaml", "thread_tolerances.yaml")
 
 Level = Literal["same", "threads", "retrained"]
-# From the tightest to the widest: what is known of the weights that a number is of.
+# What is known of the weights that a number is of, the least alike last. The tolerances of other threads
+# are measured and those of another training chosen: of single numbers the former can be wider.
 LEVELS: dict[Level, str] = {
     "same": "the same weights",
     "threads": "another number of threads",
