@@ -49,7 +49,11 @@ class FusedLIF(torch.autograd.Function):
             for start in range(first, last, NEURONS):
                 scaled = torch.empty(len(x), min(NEURONS, last - start))
                 kernels.lif_potentials(inputs, scaled.numpy(), start, decay, threshold, alpha)
-                share = scaled.sigmoid_().numpy()  # torch's own, for its last bit
+                # torch's own, for its last bit, and step by step as the library calls it: what is
+                # left over behind whole vectors is computed otherwise.
+                for step in scaled:
+                    step.sigmoid_()
+                share = scaled.numpy()
                 kernels.lif_backward(inputs, share, given, results, start, decay, threshold, alpha)
 
         in_parts(inputs.shape[1], part)
