@@ -16,7 +16,9 @@ COPY Makefile pyproject.toml requirements.lock README.md LICENSE ./
 COPY derainbench/__init__.py derainbench/
 RUN make .venv/.installed
 COPY . .
-RUN touch pyproject.toml && make .venv/.installed
+# Compiled here, because whoever runs it may not write into the image; some packages bring files that
+# are no Python of this version.
+RUN touch pyproject.toml && make .venv/.installed && { .venv/bin/python -m compileall -qq -j 0 . || true; }
 
 # Whoever runs it needs no account in the image; what libraries keep for themselves goes to /tmp.
 ENV PATH=/derainbench/.venv/bin:$PATH HOME=/tmp

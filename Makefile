@@ -94,13 +94,14 @@ clean: ## delete the results of runs; results/reference stays
 # the same files. The one without goes last, because the other cannot be imported without libGL.
 # Packages that come as source alone are built with the locked setuptools, so it goes first: nothing
 # is installed or run that has no hash in the lock. The lock is complete, so pip resolves nothing: with
-# hashes it stumbles over extras (`coverage[toml]`) if it does.
+# hashes it stumbles over extras (`coverage[toml]`) if it does. Nor does it compile: Python does so at
+# a module's first import, and of most packages few modules are ever imported.
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "derainbench needs Python 3.11 or newer, not " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
 	@cmp -s requirements.lock $@ || { \
 		rm -f $@ && $(PYTHON) -m venv --clear .venv && \
 		sed -nE '/^(setuptools|opencv-python)==/,/[^\\]$$/p' requirements.lock > .venv/first.lock && \
-		$(BIN)/python -m pip install --require-hashes --no-deps -r .venv/first.lock && \
-		$(BIN)/python -m pip install --require-hashes --no-deps --no-build-isolation -r requirements.lock; }
+		$(BIN)/python -m pip install --no-compile --require-hashes --no-deps -r .venv/first.lock && \
+		$(BIN)/python -m pip install --no-compile --require-hashes --no-deps --no-build-isolation -r requirements.lock; }
 	@$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	@cp requirements.lock $@.new && mv $@.new $@

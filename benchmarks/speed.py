@@ -22,12 +22,12 @@ import numpy as np
 import pandas as pd
 import skimage.data
 import torch
-from derainbench.metrics.protocols import PROTOCOLS
 from speed_page import document
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from derainbench.catalog.model_cards import model_card
+from derainbench.catalog.protocols import protocols
 from derainbench.data.crops import to_tensor
 from derainbench.evaluation.inference import TILE_BATCH, restore_tiled
 from derainbench.foundation import provenance
@@ -250,12 +250,12 @@ def scoring_rows(machine: Machine, side: tuple[int, int]) -> list[dict[str, Any]
     """Scoring a pair under all protocols."""
     images = [(255 * t.permute(1, 2, 0)).byte().numpy() for t in photograph(side)]
     works: dict[str, Work] = {
-        "reference": lambda: [score(*images, protocol) for protocol in PROTOCOLS.values()],
+        "reference": lambda: [score(*images, protocol) for protocol in protocols().values()],
         "fast": lambda: score_all(*images),
     }
     for work in works.values():
         work()
-    name = f"scoring a pair of {side[0]}x{side[1]}, {len(PROTOCOLS)} protocols"
+    name = f"scoring a pair of {side[0]}x{side[1]}, {len(protocols())} protocols"
     return compared(machine, name, works, 0, 1)
 
 

@@ -22,10 +22,12 @@ from bad_server import BadServer, serving, stand_in_for_google
 from helpers import Done, noise, save
 from safetensors.torch import save_file
 
+LONG = ("test_tutorial.py", "test_replay.py", "test_workflow.py")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The file that takes longest begins: as the last one it would run alone."""
-    items.sort(key=lambda item: item.path.name != "test_workflow.py")
+    """The files that take longest begin: as the last ones they would run alone."""
+    items.sort(key=lambda item: -LONG.index(item.path.name) if item.path.name in LONG else 1)
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,18 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from helpers import ROOT
+from project_copies import copy_of_project
 
 TEXT = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
-PARTS = ("Snakefile", "environment.yml", "workflow", "profiles", "config", "derainbench", "esdnet")
 
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     """A copy of the project in which the tutorial was followed, and what its commands printed."""
-    folder = tmp_path_factory.mktemp("tutorial")
-    for part in (*PARTS, "baselines"):
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy(ROOT / part, folder / part)
+    folder = copy_of_project(tmp_path_factory.mktemp("tutorial"))
     for name, content in re.findall(
         r'^```\w+ title="([^"]+)"\n(.*?)^```$', TEXT, re.DOTALL | re.MULTILINE
     ):

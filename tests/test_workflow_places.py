@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers import ROOT, noise, read_json, save
+from project_copies import copy_of_project
 
 ODD = "o dd [1] 'q\" $HOME & ü; #x %s"
-PARTS = ("Snakefile", "environment.yml", "workflow", "config", "derainbench", "esdnet", "baselines")
 CONFIG = {
     "name": "year-2024",
     "label": "smoke",
@@ -33,15 +33,6 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> tuple[int, s
         text=True,
     )
     return done.returncode, done.stdout + done.stderr
-
-
-def repository(folder: Path) -> Path:
-    """A copy of the project."""
-    folder.mkdir(parents=True)
-    for part in PARTS:
-        source = ROOT / part
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
-    return folder
 
 
 def shell_commands() -> list[str]:
@@ -93,7 +84,7 @@ def test_a_key_on_the_command_line_changes_the_default_configuration(tmp_path):
 
 
 def test_braces_are_refused_in_one_line(tmp_path):
-    brace = repository(tmp_path / "a{b}")
+    brace = copy_of_project(tmp_path / "a{b}")
     code, said = snakemake(tmp_path, "-s", str(brace / "Snakefile"), "--dry-run")
     assert code != 0
     assert f"\n{brace}: cannot work in a folder with '{{' in its path; move it\n" in said
@@ -106,7 +97,11 @@ def test_braces_are_refused_in_one_line(tmp_path):
 @pytest.mark.slow
 def test_odd_characters_may_stand_in_every_path(tmp_path, prn_weights):
     """Repository, working folder, configuration, data and weights; another project in the way."""
-    clone, home, work = repository(tmp_path / f"clone {ODD}"), tmp_path / "home", tmp_path / ODD
+    clone, home, work = (
+        copy_of_project(tmp_path / f"clone {ODD}"),
+        tmp_path / "home",
+        tmp_path / ODD,
+    )
     for side in ("input", "target"):
         for i in range(2):
             save(home / "da ta" / ODD / "test" / side / f"{i}.png", noise(32, 32, seed=i))
