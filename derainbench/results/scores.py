@@ -19,6 +19,10 @@ SCORE_COLUMNS = ("image", "protocol", "psnr", "ssim", "psnr_input", "ssim_input"
 def read_scores(config: Config, *, ablations: bool = False) -> pd.DataFrame:
     """Per-image scores: columns of ``per_image.csv`` plus run, variant, title, dataset.
 
+    Results that grew over several versions may hold runs that were scored under more protocols than
+    others: only those that all were scored under are here, so that whatever compares runs has each of
+    them.
+
     Args:
         config: whose runs.
         ablations: those of the ablations, or those of all other runs.
@@ -45,7 +49,9 @@ def read_scores(config: Config, *, ablations: bool = False) -> pd.DataFrame:
         return pd.DataFrame(
             columns=[*SCORE_COLUMNS, "run", "variant", "title", "weights", "dataset"]
         )
-    return pd.concat(tables, ignore_index=True)
+    common = set.intersection(*(set(table["protocol"]) for table in tables))
+    scores = pd.concat(tables, ignore_index=True)
+    return scores[scores["protocol"].isin(common)].reset_index(drop=True)
 
 
 def score_folder(config: Config, entry: RunVariant, dataset: str) -> Path:
