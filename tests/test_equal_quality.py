@@ -13,6 +13,7 @@ from derainbench.audit.quality_energy import (
     ONLY_BETTER,
     UNSCORED,
     headline,
+    mean_in_range,
     on_frontier,
     points,
 )
@@ -268,3 +269,10 @@ def test_the_margins_have_meaning_and_source_and_are_checked(monkeypatch):
     monkeypatch.setattr(margins_of_catalogue, "read_yaml", lambda file: {"equal_margin": {}})
     with pytest.raises(BenchError, match=r"margins\.yaml: equal_margin: unknown key"):
         margins()
+
+
+def test_the_mean_of_equal_energies_is_none_of_a_higher_energy():
+    equal = pd.Series([0.1, 0.1, 0.1])
+    assert equal.mean() > equal.max()
+    assert mean_in_range(equal) == 0.1
+    assert mean_in_range(pd.Series([1.0, 2.0, 6.0])) == 3

@@ -85,13 +85,13 @@ def _points(config: Config, pairs: pd.DataFrame, *, plain: bool) -> pd.DataFrame
             "trained_on": training_set(config, entry),
             "seeds": len(by_seed) if entry.spec.train else None,
             "scored_images": len(scores[name, dataset]),
-            "psnr": by_seed.mean(),
+            "psnr": mean_in_range(by_seed),
             "psnr_sd": by_seed.std(),
             "psnr_min": by_seed.min(),
             "psnr_max": by_seed.max(),
         }
         for account, mj in of_run.groupby(ACCOUNTS, sort=False)["mj"]:
-            priced = {"mj": mj.mean(), "mj_min": mj.min(), "mj_max": mj.max()}
+            priced = {"mj": mean_in_range(mj), "mj_min": mj.min(), "mj_max": mj.max()}
             rows.append(about | dict(zip(ACCOUNTS, account, strict=True)) | priced)
             if name not in spiking and not plain:  # the same with reuse
                 rows.append(rows[-1] | {"reuse": True})
@@ -104,6 +104,11 @@ def _points(config: Config, pairs: pd.DataFrame, *, plain: bool) -> pd.DataFrame
     table["frontier"] = frontier
     table["equal_quality"] = table["spiking"] | _near_a_spiking_run(pairs, table)
     return table.astype({"frontier": bool, "equal_quality": bool, "seeds": "Int64"})
+
+
+def mean_in_range(values: pd.Series) -> float:
+    """The mean, which rounding alone may put outside of the values: that of three times 0.1 does."""
+    return float(np.clip(values.mean(), values.min(), values.max()))
 
 
 def _near_a_spiking_run(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
