@@ -1,7 +1,7 @@
 """How far another number of threads moves a training, and the bounds that `derainbench check` takes from it.
 
-    python benchmarks/threads.py         # trains, measures, keeps: about ten minutes of one core
-    python benchmarks/threads_page.py    # the catalogue's bounds and docs/endurance.md, from what is kept
+    python benchmarks/threads.py            # trains, measures, keeps: about ten minutes of one core
+    python benchmarks/tolerances_page.py    # the catalogue's bounds and docs/endurance.md, from what is kept
 
 Small networks of ``config/smoke.yaml`` are trained through the workflow with one thread and with two, by
 several seeds; the network whose layers can be computed in two ways also by the way it was written.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -21,7 +20,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 from safetensors.numpy import load_file
@@ -29,7 +27,7 @@ from safetensors.numpy import load_file
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from tolerances import differences, largest  # noqa: E402
+from tolerances import differences, largest, needed_factor, weights_apart  # noqa: E402
 
 from derainbench.audit import drift  # noqa: E402
 from derainbench.audit.retraining import SELECTION  # noqa: E402
@@ -125,7 +123,7 @@ def trainings(one: Path, two: Path) -> pd.DataFrame:
                 {
                     "run": run,
                     "seed": seed,
-                    "weights": _apart(a, b),
+                    "weights": weights_apart(a, b),
                     **{
                         f"best_epoch_{n}": f["best_epoch"]
                         for n, f in zip(THREADS, facts, strict=True)
@@ -134,12 +132,6 @@ def trainings(one: Path, two: Path) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _apart(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
-    pairs = [(a[name].astype(float), b[name].astype(float)) for name in a]
-    difference = math.sqrt(sum(((x - y) ** 2).sum() for x, y in pairs))
-    return difference / math.sqrt(sum((x**2).sum() for x, _ in pairs))
 
 
 def same_layers(folder: Path) -> bool:
@@ -151,7 +143,7 @@ def same_layers(folder: Path) -> bool:
         ]
         for seed in SEEDS_AS_WRITTEN
     ]
-    return all(_apart(*map(load_file, pair)) == 0 for pair in pairs)
+    return all(weights_apart(*map(load_file, pair)) == 0 for pair in pairs)
 
 
 def measured_bounds(found: pd.DataFrame) -> pd.DataFrame:
@@ -164,10 +156,10 @@ def measured_bounds(found: pd.DataFrame) -> pd.DataFrame:
     seeds = (found["file"] + " " + found["where"]).str.extract(r"seed-(\d+)")[0]
     known = found.assign(seed=seeds).dropna(subset="seed")
     by_seed = known.groupby(["tolerance", "kind", "seed"])["difference"].max()
-    needed = []
-    for name, kind in zip(table["tolerance"], table["kind"], strict=True):
-        own = by_seed.get((name, kind), pd.Series(dtype=float)).sort_values(ascending=False)
-        needed.append(own.iloc[0] / own.iloc[1] if len(own) > 1 and own.iloc[1] else math.nan)
+    needed = [
+        needed_factor(by_seed.get(pair, pd.Series(dtype=float)))
+        for pair in zip(table["tolerance"], table["kind"], strict=True)
+    ]
     return table.assign(needed=needed)
 
 

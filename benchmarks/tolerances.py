@@ -4,19 +4,19 @@ python benchmarks/tolerances.py results/reference/smoke results/smoke
 
 Prints for every named tolerance the largest differences and where they are, and what the records of both
 folders differ in. With ``--keep NAME`` the table is kept as ``results/reference/machines/NAME.csv``: that
-is how a machine that is not the reference's joins docs/endurance.md (``benchmarks/threads_page.py``).
-Another processor is imitated by fewer vector instructions, in front of the command that makes the second
-folder:
-
-ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE snakemake --cores all
+is how a machine that is not the reference's joins docs/endurance.md (``benchmarks/tolerances_page.py``).
+Other processors are imitated by ``benchmarks/processors.py``.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from derainbench.audit import drift
@@ -37,7 +37,8 @@ def differences(comparison: drift.Comparison, rules: tolerances.Tolerances) -> p
 
     Returns:
         A row per number and kind, "absolute" or "relative" to the reference's, with the name of its
-        tolerance ("exact" where a column has none). A cell that is a number in one folder only, or other
+        tolerance ("exact" where a column has none). Of numbers that may be a share of little, absolute up
+        to 1 and relative beyond. A cell that is a number in one folder only, or other
         text, is a row of kind "text" without a difference. Rows that no training enters are left out.
     """
     rows: list[tuple[str, str, str, str, float]] = []
@@ -55,11 +56,33 @@ def differences(comparison: drift.Comparison, rules: tolerances.Tolerances) -> p
                 a, b = map(tolerances.numbers, (ours[column], theirs[column]))
                 if len(a) != len(b) or (not a and ours[column] != theirs[column]):
                     rows.append((name, "text", file.file, where, 0.0))
+                share = name in rules.tolerances and rules.tolerances[name].measured == "share"
                 for x, y in zip(a, b, strict=False):
-                    rows.append((name, "absolute", file.file, where, abs(x - y)))
-                    if x:
+                    if not share or abs(x) <= 1:
+                        rows.append((name, "absolute", file.file, where, abs(x - y)))
+                    if abs(x) > 1 or (x and not share):
                         rows.append((name, "relative", file.file, where, abs(x - y) / abs(x)))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def needed_factor(by_part: pd.Series) -> float:
+    """How many times the largest difference of the other parts one's is, for the part where that is most.
+
+    Args:
+        by_part: the largest difference by part (seed, kind of processor).
+
+    Returns:
+        NaN if there is one part only, or the others show no difference.
+    """
+    own = by_part.sort_values(ascending=False)
+    return own.iloc[0] / own.iloc[1] if len(own) > 1 and own.iloc[1] else math.nan
+
+
+def weights_apart(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> float:
+    """The norm of the difference of two trainings' weights, over the norm of the first's."""
+    pairs = [(a[name].astype(float), b[name].astype(float)) for name in a]
+    difference = math.sqrt(sum(((x - y) ** 2).sum() for x, y in pairs))
+    return difference / math.sqrt(sum((x**2).sum() for x, _ in pairs))
 
 
 def largest(found: pd.DataFrame) -> pd.DataFrame:

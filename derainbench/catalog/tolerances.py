@@ -1,7 +1,7 @@
 """What two result folders are compared by: ``catalog/tolerances.yaml``, checked.
 
-How far another number of threads moves a training's numbers is measured, and stands in a file of its
-own that ``benchmarks/threads.py`` writes.
+How far another number of threads, and another kind of processor, moves a training's numbers is measured,
+and stands in a file of its own that ``benchmarks/tolerances_page.py`` writes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from derainbench.catalog.papers import paper_names, read_paper
 from derainbench.foundation.settings import Strict, check, read_yaml
 from derainbench.foundation.suggestions import did_you_mean
 
-CATALOG_FILES = ("tolerances.yaml", "thread_tolerances.yaml")
+CATALOG_FILES = ("tolerances.yaml", "measured_tolerances.yaml")
 
 Level = Literal["same", "threads", "retrained"]
-# What is known of the weights that a number is of, the least alike last. The tolerances of other threads
-# are measured and those of another training chosen: of single numbers the former can be wider.
+# What is known of the weights that a number is of, the least alike last. Each is measured by itself: of
+# single numbers the tolerance of other threads can be wider than that of another training.
 LEVELS: dict[Level, str] = {
     "same": "the same weights",
     "threads": "another number of threads",
@@ -69,14 +69,20 @@ def numbers(cell: str) -> list[float]:
 EXACT = Tolerance()
 
 
+# How a tolerance that is measured is given: of numbers that may be a share of little, such as a saving,
+# absolute up to 1 and relative beyond.
+Form = Literal["absolute", "relative", "share"]
+
+
 class Levels(Strict):
     """A tolerance for numbers of the same weights, and wider ones for those of another training.
 
     The same training ends elsewhere with another number of threads, and on another kind of processor:
-    rounding differs, and training amplifies it.
+    rounding differs, and training amplifies it. How far is measured for those that say in what form.
     """
 
     same: Tolerance
+    measured: Form | None = None
     threads: Tolerance | None = None
     retrained: Tolerance | None = None
 
@@ -86,8 +92,8 @@ class Levels(Strict):
         return {"same": self.same, "threads": self.threads or wider, "retrained": wider}[level]
 
 
-class ThreadTolerances(Strict):
-    """How far another number of threads moves numbers of a training.
+class Measurement(Strict):
+    """How far something moves numbers of a training.
 
     Attributes:
         source: the file that it was computed from.
@@ -98,6 +104,13 @@ class ThreadTolerances(Strict):
     source: str
     factor: Annotated[float, Field(gt=1)]
     tolerances: dict[str, Tolerance]
+
+
+class Measured(Strict):
+    """The measurements, by the level that they are the tolerances of."""
+
+    threads: Measurement
+    retrained: Measurement
 
 
 class Rule(Strict):
@@ -193,18 +206,24 @@ def matches(file: str, pattern: str) -> bool:
 
 
 def load(path: Path | None = None) -> Tolerances:
-    """Reads a tolerances file; without a path, the catalogue's.
+    """Reads a tolerances file; without a path, the catalogue's. What is measured is the catalogue's.
 
     Raises:
         BenchError: if it is missing or anything in it is misspelt or out of range, in one line.
     """
-    if path is not None:
-        return check(Tolerances, read_yaml(path), str(path))
-    given, measured = (read_yaml(CATALOG / name) for name in CATALOG_FILES)
-    threads = check(ThreadTolerances, measured, CATALOG_FILES[1]).tolerances
-    found = check(Tolerances, given, CATALOG_FILES[0])
-    levels = {
-        name: level.model_copy(update={"threads": threads.get(name)})
-        for name, level in found.tolerances.items()
-    }
+    given, name = (
+        (CATALOG / CATALOG_FILES[0], CATALOG_FILES[0]) if path is None else (path, str(path))
+    )
+    found = check(Tolerances, read_yaml(given), name)
+    measured = check(Measured, read_yaml(CATALOG / CATALOG_FILES[1]), CATALOG_FILES[1])
+    levels = {n: _with_measured(n, level, measured) for n, level in found.tolerances.items()}
     return found.model_copy(update={"tolerances": levels})
+
+
+def _with_measured(name: str, levels: Levels, measured: Measured) -> Levels:
+    """Levels with the tolerances that were measured, where they say so and give none themselves."""
+    if not levels.measured:
+        return levels
+    known = {"threads": measured.threads, "retrained": measured.retrained}
+    missing = {n: m.tolerances.get(name) for n, m in known.items() if not getattr(levels, n)}
+    return levels.model_copy(update=missing)

@@ -1,4 +1,4 @@
-"""What another number of threads does to a training: catalogue and document follow from a measurement."""
+"""What other threads and other processors do to a training: catalogue and document follow from measurements."""
 
 import sys
 
@@ -9,29 +9,69 @@ from helpers import ROOT
 from derainbench.catalog import tolerances
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
+import processors
 import threads
-import threads_page as page
 import tolerances as measured
+import tolerances_page as page
 
-KEPT = pd.read_csv(threads.OUT / "bounds.csv")
-
-
-def test_the_catalogue_holds_what_follows_from_the_measurement():
-    said = "python benchmarks/threads_page.py"
-    assert page.BOUNDS.read_text("utf-8") == page.catalogue(KEPT), said
-    assert page.described() in page.DOC.read_text("utf-8"), said
+LEVELS = [*page.MEASUREMENTS]
 
 
-def test_no_bound_is_tighter_than_that_of_equal_weights():
-    bounds = {name: level for name, level in tolerances.load().tolerances.items() if level.threads}
-    assert {"psnr", "psnr_mean", "rate", "energy"} <= {*bounds}
-    for name, level in bounds.items():
-        kind = "absolute" if level.retrained.absolute else "relative"
-        assert getattr(level.threads, kind) >= getattr(level.same, kind), name
+def test_the_catalogue_holds_what_follows_from_the_measurements():
+    said = "python benchmarks/tolerances_page.py"
+    assert page.BOUNDS.read_text("utf-8") == page.catalogue(page.MEASUREMENTS), said
+    for described in (page.described_threads(), page.described_processors()):
+        assert described in page.DOC.read_text("utf-8"), said
 
 
-def test_the_factor_covers_what_one_seed_does_beyond_the_others():
-    assert KEPT[KEPT["tolerance"].isin(page.WORDS)]["needed"].max() <= page.FACTOR
+def test_every_number_that_says_so_has_a_measured_bound_of_another_training():
+    levels = tolerances.load().tolerances
+    measured = {name for name, level in levels.items() if level.measured}
+    assert {"loss", "psnr", "psnr_mean", "rate", "energy", "saving"} <= measured
+    assert {name for name in measured if levels[name].retrained} == measured
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_bound_is_tighter_than_that_of_equal_weights(level):
+    for name, levels in tolerances.load().tolerances.items():
+        if levels.measured and getattr(levels, level):
+            for form in ("absolute", "relative"):
+                own = getattr(getattr(levels, level), form)
+                assert own == 0 or own >= getattr(levels.same, form), name
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_factor_covers_what_one_part_does_beyond_the_others(level):
+    kept = pd.read_csv(page.MEASUREMENTS[level])
+    for name, bound in page.bounds(kept).items():
+        for form in bound:
+            own = kept[(kept["tolerance"] == name) & (kept["kind"] == form)]
+            assert not own["needed"].gt(page.FACTOR).any(), (name, form)
+
+
+def test_what_a_kind_of_processor_calls_for_can_be_checked_on_paper():
+    def pair(first, second, difference):
+        return ("rate", "absolute", "spikes/net/seed-1/spikes.csv", "a", difference, first, second)
+
+    columns = ["tolerance", "kind", "file", "where", "difference", "first", "second"]
+    found = [pair("a", "b", 0.1), pair("a", "c", 0.3), pair("b", "c", 0.2)]
+    table = processors.measured_bounds(pd.DataFrame(found, columns=columns))
+    assert table["difference"].tolist() == [0.3]
+    assert table["needed"].tolist() == [pytest.approx(3)]  # without c: a and b, 0.1 apart
+
+
+def test_a_share_of_little_is_bounded_by_its_size_and_others_as_they_are(tmp_path):
+    for folder, small, large in (("a", 0.5, -200), ("b", 0.75, -210)):
+        out = tmp_path / folder / "scenarios"
+        out.mkdir(parents=True)
+        (out / "savings.csv").write_text(
+            "source,name,dataset,baseline,costs,scenario,reuse,zero_skipping,saving\n"
+            f"measured,n,d,b,c,a,False,False,{small}\nmeasured,n,d,b,c,f,False,False,{large}\n"
+        )
+    rules = tolerances.load()
+    compared = measured.drift.compare(tmp_path / "a", tmp_path / "b", rules)
+    table = measured.largest(measured.differences(compared, rules)).set_index("kind")
+    assert table["difference"].to_dict() == {"absolute": 0.25, "relative": pytest.approx(0.05)}
 
 
 def test_the_largest_differences_and_what_a_seed_calls_for_can_be_checked_on_paper():
