@@ -47,6 +47,7 @@ from derainbench.energy.records import (
     LayerCount,
     OtherCount,
 )
+from derainbench.energy.unwatched_neurons import UnwatchedNeurons, watching
 
 aten = torch.ops.aten
 
@@ -76,12 +77,13 @@ class OperationCounter(TorchDispatchMode):
         self._weights = {p.untyped_storage()._cdata for p in model.parameters()}
         self._path = [("", type(model).__name__)]
         self._neurons = self._attentions = 0  # how many of them we are inside of
+        self._unwatched = UnwatchedNeurons(model, self, self.counts, compute=measure)
         self._hooks: list[Any] = []
         self._fastpath = True  # of torch's attention modules, as it was before
 
     @property
     def others(self) -> list[OtherCount]:
-        """All other operations, by module and operator; of structural counts only."""
+        """All other operations by module and operator, of structural counts only."""
         return list(self._others.values())
 
     def __enter__(self) -> OperationCounter:
@@ -90,6 +92,7 @@ class OperationCounter(TorchDispatchMode):
                 module.register_forward_pre_hook(self._entering(name, module)),
                 module.register_forward_hook(self._leave),
             ]
+        self._unwatched.install()
         # Its kernels hide whole layers; without it they call what is counted.
         self._fastpath = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
@@ -126,9 +129,9 @@ class OperationCounter(TorchDispatchMode):
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         torch.backends.mha.set_fastpath_enabled(self._fastpath)
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks.clear()
+        while self._hooks:
+            self._hooks.pop().remove()
+        self._unwatched.restore()
 
     def __torch_dispatch__(
         self,
@@ -138,7 +141,7 @@ class OperationCounter(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if is_composite(func):
-            with self:
+            with watching(self):
                 return func.decompose(*args, **(kwargs or {}))
         if not self.measure and has_known_shape(func, args):
             out = of_known_shape(func, args)

@@ -37,6 +37,18 @@ from derainbench.foundation.owner import OWNER, this_process
 ADDRESS = "DERAINBENCH_FORK_SERVER"  # environment variable: the server's socket
 PACKAGE = str(Path(derainbench.__file__).parent)
 _STANDARD_FILES = (0, 1, 2)
+# What libraries import when they are used first: torch for shapes on the meta device, scipy for
+# intervals and tests, matplotlib for files of vectors. Each job would do so by itself.
+_IMPORTED_LATE = (
+    "torch.fx.experimental.symbolic_shapes",
+    "spikingjelly._ops.lif.reference",
+    "scipy.stats",
+    "seaborn",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "fontTools.subset",
+    "tabulate",
+)
 _LENGTH = 8  # bytes of a request's length
 _ACCEPTED = b"+"
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -210,7 +222,8 @@ def import_everything() -> None:
     from derainbench.foundation import provenance
     from derainbench.workflow.fingerprints import all_verbs, verb_modules
 
-    for module in {module for verb in all_verbs() for module in verb_modules(verb)}:
+    of_verbs = {module for verb in all_verbs() for module in verb_modules(verb)}
+    for module in (*of_verbs, *_IMPORTED_LATE):
         with contextlib.suppress(Exception):
             importlib.import_module(module)
     provenance.code_version()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,21 @@ class _Subject:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self._others: dict[int, pd.DataFrame] = {}
+        self._lent: nn.Module | None = None
+
+    @contextmanager
+    def lent(self) -> Iterator[nn.Module]:
+        """A copy for a foreign estimator, which leaves hooks and gradients behind when it fails.
+
+        One that did not fail hands it on to the next: copies take as long as what is done with them.
+        """
+        if self._lent is None:
+            self._lent = copy.deepcopy(self.model)
+        try:
+            yield self._lent
+        except Exception:
+            self._lent = None
+            raise
 
     def benchmark_count(self, image: torch.Tensor) -> tuple[BenchmarkCount, dict[str, float]]:
         """Our count of [1,3,S,S], and its energy under every scenario, mJ."""
@@ -115,7 +131,7 @@ def estimate_rows(
                 "sops_ours": benchmark.work.sops,
             }
             try:
-                estimate = _read(estimator, subject.model, image, benchmark, strict)
+                estimate = _read(estimator, subject, image, benchmark, strict)
             except Exception as error:  # whatever a foreign estimator fails with is its result
                 yield row | {"status": f"cannot run: {_first_line(error)}"}
                 continue
@@ -125,15 +141,14 @@ def estimate_rows(
 
 def _read(
     estimator: Estimator,
-    model: nn.Module,
+    subject: _Subject,
     image: torch.Tensor,
     benchmark: BenchmarkCount,
     strict: bool | None,
 ) -> Estimate:
-    # A copy: estimators leave hooks and gradients behind when they fail. Without cuDNN: its batch
-    # norm is an operator of its own, for which no estimator has a rule.
-    with torch.backends.cudnn.flags(enabled=False):
-        return estimator.read(copy.deepcopy(model), image, benchmark, bool(strict))
+    # Without cuDNN: its batch norm is an operator of its own, for which no estimator has a rule.
+    with subject.lent() as model, torch.backends.cudnn.flags(enabled=False):
+        return estimator.read(model, image, benchmark, bool(strict))
 
 
 def _first_line(error: Exception) -> str:
