@@ -184,7 +184,7 @@ def _described(said: str, rows: pd.DataFrame, file: Path, part: str) -> str:
 
 def _shown(name: str, kind: str, value: float) -> str:
     if kind == "relative":
-        return f"{value * 100:.2g} %"
+        return f"{float(f'{value * 100:.2g}'):g} %"
     return f"{value:.2g} dB" if name in _DECIBEL else f"{value:.2g}"
 
 

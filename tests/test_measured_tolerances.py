@@ -65,8 +65,9 @@ def test_a_share_of_little_is_bounded_by_its_size_and_others_as_they_are(tmp_pat
         out = tmp_path / folder / "scenarios"
         out.mkdir(parents=True)
         (out / "savings.csv").write_text(
-            "source,name,dataset,baseline,costs,scenario,reuse,zero_skipping,saving\n"
-            f"measured,n,d,b,c,a,False,False,{small}\nmeasured,n,d,b,c,f,False,False,{large}\n"
+            "source,name,dataset,baseline,baseline_bits,costs,scenario,reuse,zero_skipping,saving\n"
+            f"measured,n,d,b,32,c,a,False,False,{small}\n"
+            f"measured,n,d,b,32,c,f,False,False,{large}\n"
         )
     rules = tolerances.load()
     compared = measured.drift.compare(tmp_path / "a", tmp_path / "b", rules)
