@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -192,8 +193,8 @@ def kill(run: subprocess.Popen[str], draw: random.Random) -> tuple[str, str, str
 
 def test(
     configfile: Path, kills: int, cores: int, seed: int, share: float, until: float
-) -> tuple[list[Kill], dict]:
-    """Kills a configuration this many times; gives the kills and what was found.
+) -> Iterator[tuple[list[Kill], dict]]:
+    """Kills a configuration this many times; gives all kills and what was found after every round.
 
     Args:
         configfile: the configuration.
@@ -263,8 +264,18 @@ def test(
             leftovers = [p for p in killed.folder.rglob(".*@*") if p.is_file()]
             facts["leftovers"] += len(leftovers)
             print(f"round {facts['rounds']}: different {different}, left {leftovers}", flush=True)
-    machine = {"cores": os.cpu_count(), "load": round(statistics.mean(loads or [0.0]), 1)}
-    return done, dict(facts) | machine | {"seconds_undisturbed": round(length, 1)}
+            machine = {"cores": os.cpu_count(), "load": round(statistics.mean(loads or [0.0]), 1)}
+            yield done, dict(facts) | machine | {"seconds_undisturbed": round(length, 1)}
+
+
+def write(out: Path, kills: list[Kill], facts: dict, configfile: Path, seed: int) -> None:
+    """Keeps what was found so far, with its record."""
+    table = out / "kills.csv"
+    write_text(table, pd.DataFrame(map(asdict, kills)).round(2).to_csv(index=False))
+    facts = facts | {"kills": len(kills), "configuration": schema.load(configfile).name}
+    write_json(out / "kills.json", facts)
+    inputs = {"configuration": hashlib.sha256(configfile.read_bytes()).hexdigest()}
+    provenance.write_record(table, out / "kills.json", inputs=inputs, seed=seed)
 
 
 def main() -> None:
@@ -278,17 +289,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of kills.csv and kills.json")
     asked = parser.parse_args()
     configfile = asked.configfile.resolve()
-    kills, facts = test(
+    facts: dict = {}
+    for kills, facts in test(
         configfile, asked.kills, asked.cores, asked.seed, asked.share, 60 * asked.minutes
-    )
+    ):
+        if asked.out:  # after every round: a test that is broken off has found something, too
+            write(asked.out, kills, facts, configfile, asked.seed)
     print(facts)
-    if asked.out:
-        table = asked.out / "kills.csv"
-        write_text(table, pd.DataFrame(map(asdict, kills)).round(2).to_csv(index=False))
-        facts |= {"kills": len(kills), "configuration": schema.load(configfile).name}
-        write_json(asked.out / "kills.json", facts)
-        inputs = {"configuration": hashlib.sha256(configfile.read_bytes()).hexdigest()}
-        provenance.write_record(table, asked.out / "kills.json", inputs=inputs, seed=asked.seed)
     wrong = ("different", "stuck", "lock_exceptions", "tracebacks", "leftovers")
     sys.exit(int(any(facts.get(name) for name in wrong)))
 
