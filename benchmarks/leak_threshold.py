@@ -8,8 +8,8 @@ writes results/reference/leaks/threshold.{csv,md}: what the threshold of the lea
 
 from __future__ import annotations
 
+import argparse
 import io
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,4 +103,6 @@ def main(folders: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main([Path(argument) for argument in sys.argv[1:]])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    main(parser.parse_args().folders)

@@ -9,6 +9,7 @@ verb on the copy as a process of its own, and writes ``results/reference/scaling
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -184,7 +185,7 @@ def growth(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def main(base: Path = ROOT / "results" / "smoke") -> None:
+def main(base: Path) -> None:
     """Measures and writes the tables."""
     table = measurements(base.resolve())
     write_text(OUT / "scaling.csv", table.to_csv(index=False))
@@ -194,4 +195,10 @@ def main(base: Path = ROOT / "results" / "smoke") -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    finished = ROOT / "results" / "smoke"
+    parser.add_argument("base", type=Path, nargs="?", default=finished, help="finished results")
+    asked = parser.parse_args().base
+    if not (asked / "config.json").is_file():
+        parser.error(f"{asked}: no results of a configuration")
+    main(asked)

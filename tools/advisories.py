@@ -5,6 +5,7 @@ version that the database does not answer for is a failure too: pip-audit alone 
 takes a network.
 """
 
+import argparse
 import subprocess
 import sys
 import tomllib
@@ -28,6 +29,9 @@ def command(program: str) -> list[str]:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser.add_argument("program", metavar="PIP_AUDIT")
+    program = parser.parse_args().program
     for entry in accepted():
         print("accepted: {id}, {package} {version}: {reason}".format(**entry))
-    sys.exit(subprocess.run(command(sys.argv[1])).returncode)
+    sys.exit(subprocess.run(command(program)).returncode)

@@ -9,12 +9,12 @@ them.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from derainbench.catalog.files import CATALOG
 from derainbench.catalog.model_cards import all_cards
-from derainbench.catalog.papers import read_paper
+from derainbench.catalog.papers import paper_names, read_paper
 from derainbench.foundation.documents import document_text, parse_yaml
 from derainbench.foundation.source_graph import modules_behind, source_files
 
@@ -58,4 +58,6 @@ def listing(paper: str) -> str:
 
 
 if __name__ == "__main__":
-    print(listing(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("paper", choices=paper_names())
+    print(listing(parser.parse_args().paper))

@@ -4,6 +4,7 @@ From the packages' own metadata; what these leave open stands in tools/licences.
 read. A package of which neither tells ends it with exit code 1 and names it.
 """
 
+import argparse
 import csv
 import sys
 import tomllib
@@ -48,12 +49,14 @@ def licences() -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("out", type=Path, help="the table, CSV")
+    out = parser.parse_args().out
     found = licences()
     if unknown := [row["package"] for row in found if not row["licence"]]:
         sys.exit(
             f"no licence known of {', '.join(unknown)}: look it up, write it into {SUPPLEMENT}"
         )
-    out = Path(sys.argv[1])
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(found[0]), lineterminator="\n")

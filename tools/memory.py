@@ -5,10 +5,13 @@ python tools/memory.py restormer idt
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from derainbench.catalog.model_cards import all_cards
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDES = (256, 384, 512)
@@ -58,4 +61,6 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("models", nargs="+", metavar="MODEL", choices=all_cards())
+    main(parser.parse_args().models)
