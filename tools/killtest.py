@@ -253,6 +253,8 @@ def test(
                 facts["cleared"] += len([c for c in cleared if c.startswith("derainbench:")])
                 facts["lock_exceptions"] += said.count("LockException")
                 facts["tracebacks"] += said.count("Traceback (most recent call last)")
+                if "Traceback" in said or "LockException" in said:
+                    print(said, flush=True)  # what it was, for whoever mends it
                 if ended_alone:
                     if run.returncode:
                         raise SystemExit(f"a run failed that nobody killed: {said}")
