@@ -10,7 +10,6 @@ Every two of the folders are compared number by number.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import math
@@ -18,7 +17,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +25,7 @@ from safetensors.numpy import load_file
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from tolerances import differences, largest, weights_apart  # noqa: E402
+from tolerances import differences, in_work_folder, largest, weights_apart  # noqa: E402
 
 from derainbench.audit import drift  # noqa: E402
 from derainbench.audit.retraining import SELECTION  # noqa: E402
@@ -176,15 +174,5 @@ def instructions(folders: dict[str, Path]) -> str | None:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--work", type=Path, help="folder to train in, and to go on in")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="processors-") as temporary:
-        work = asked.work or Path(temporary)
-        work.mkdir(parents=True, exist_ok=True)
-        measure(work.resolve())
-
-
 if __name__ == "__main__":
-    main()
+    in_work_folder(measure, __doc__)

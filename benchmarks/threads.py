@@ -10,13 +10,11 @@ Weights, histories, scores, counts and prices of the two folders are compared nu
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ from safetensors.numpy import load_file
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from tolerances import differences, largest, needed_factor, weights_apart  # noqa: E402
+from tolerances import differences, in_work_folder, largest, needed_factor, weights_apart  # noqa: E402
 
 from derainbench.audit import drift  # noqa: E402
 from derainbench.audit.retraining import SELECTION  # noqa: E402
@@ -182,15 +180,5 @@ def measure(work: Path) -> None:
     provenance.write_record(*kept, inputs=inputs, settings={"config": configuration(THREADS[0])})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--work", type=Path, help="folder to train in, and to go on in")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="threads-") as temporary:
-        work = asked.work or Path(temporary)
-        work.mkdir(parents=True, exist_ok=True)
-        measure(work.resolve())
-
-
 if __name__ == "__main__":
-    main()
+    in_work_folder(measure, __doc__)

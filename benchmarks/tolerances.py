@@ -13,7 +13,8 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,17 @@ def largest(found: pd.DataFrame) -> pd.DataFrame:
     groups = found.groupby(["tolerance", "kind"])["difference"]
     rows = found.loc[groups.idxmax()].reset_index(drop=True)
     return rows.assign(values=groups.count().to_numpy())
+
+
+def in_work_folder(measure: Callable[[Path], None], description: str) -> None:
+    """Runs a measurement that trains in a folder: that of ``--work``, to go on in, or one that goes."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument("--work", type=Path, help="folder to train in, and to go on in")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="trainings-") as temporary:
+        work = asked.work or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
+        measure(work.resolve())
 
 
 def main() -> None:
