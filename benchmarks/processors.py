@@ -53,8 +53,8 @@ KINDS = {
 }
 # What no training enters, made once and copied: images and full-size structure.
 UNTRAINED = ("data", "structure", "gradients", "crosscheck", "leaks")
-# The ends behind which lies all that is compared, but for papers' tables, which are the same numbers.
 VARIANT = "seed-1234"
+# The ends behind which lies all that is compared, but for papers' tables, which are the same numbers.
 ENDS = ("audit/claims.csv", "tables/claims.csv", "scenarios/savings.csv")
 
 
