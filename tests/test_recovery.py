@@ -27,7 +27,8 @@ def process(tmp_path):
     def start(code: str, *arguments: str, **environment: str) -> subprocess.Popen:
         command = [sys.executable, "-c", code, *arguments]
         variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        options = pipes | {"text": True}
         started.append(subprocess.Popen(command, cwd=tmp_path, env=variables, **options))
         return started[-1]
 
@@ -124,6 +125,48 @@ def test_a_job_ends_with_its_workflow_through_the_shell_between(process):
     while owner._start(job) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not owner._start(job)
+
+
+OWNED = "import sys; from derainbench.workflow.owned import main; sys.argv[1:] = ['busy']; main()"
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 128 + signal.SIGINT), (signal.SIGTERM, -signal.SIGTERM)]
+)
+def test_snakemake_that_is_told_to_end_while_it_imports_says_nothing(
+    process, tmp_path, number, status
+):
+    (tmp_path / "busy.py").write_text(SLEEP)
+    owned = process(OWNED)
+    owned.stdout.readline()
+    owned.send_signal(number)
+    assert owned.communicate(timeout=10)[1] == ""
+    assert owned.returncode == status
+
+
+CLEARING = """
+import sys, time
+from derainbench.foundation.stopping import stop_orderly
+stop_orderly()
+try:
+    print("ready", flush=True)
+    time.sleep(60)
+finally:
+    print("clearing", flush=True)
+    sys.stdin.readline()
+    print("cleared", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_second_request_to_end_does_not_break_what_the_first_one_clears_up(process, number):
+    job = process(CLEARING)
+    job.stdout.readline()
+    job.send_signal(signal.SIGTERM)
+    assert job.stdout.readline() == "clearing\n"
+    job.send_signal(number)
+    assert job.communicate("\n", timeout=10) == ("cleared\n", "")
+    assert job.returncode == 128 + signal.SIGTERM
 
 
 def test_a_process_is_told_from_another_one_of_its_number():

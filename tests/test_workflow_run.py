@@ -58,6 +58,9 @@ KILLED = (
 )
 
 
+SNAKEMAKE_ENDED = "derainbench: error: Snakemake was ended by signal {}; the same command goes on\n"
+
+
 @pytest.fixture(autouse=True)
 def without_forks(monkeypatch):
     """No process that imports everything, for jobs that are none."""
@@ -152,6 +155,9 @@ class Snakemake:
         (OUTPUT + FAILURE, 1, "", KILLED),
         ("Nothing to be done (all requested files are present).\n", 0, "Nothing to be done", ""),
         ("something unforeseen\n", 1, "", "something unforeseen\n"),
+        ("Building DAG of jobs...\n", -9, "", SNAKEMAKE_ENDED.format("9 (SIGKILL)")),
+        ("Building DAG of jobs...\n", 130, "", SNAKEMAKE_ENDED.format("2 (SIGINT)")),
+        (OUTPUT + FAILURE, -9, "", KILLED),
     ],
 )  # fmt: skip
 def test_the_end_is_said(monkeypatch, capsys, text, status, stdout, stderr):

@@ -38,4 +38,6 @@ def _at_once(*_: object) -> NoReturn:
 
 
 def _orderly(number: int, _: FrameType | None) -> NoReturn:
+    for other in (signal.SIGTERM, signal.SIGHUP):  # the first is enough: what follows clears up
+        signal.signal(other, signal.SIG_IGN)
     sys.exit(128 + number)

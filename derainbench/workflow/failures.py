@@ -63,6 +63,18 @@ def reasons(lines: list[str], folder: Path, memory: int | None = None) -> list[s
     return list(dict.fromkeys(found))
 
 
+def end_of_snakemake(status: int) -> str:
+    """What ended Snakemake before it could say anything of a failure; "" if it ended by itself.
+
+    Args:
+        status: of its process; negative where a signal ended it, as :mod:`subprocess` tells it.
+    """
+    number = -status if status < 0 else status - 128
+    if number not in {*signal.Signals}:
+        return ""
+    return f"Snakemake was ended by signal {number} ({signal.Signals(number).name}); {GOES_ON}"
+
+
 def kills_for_memory() -> int | None:
     """How many processes this machine has killed for want of memory since it started; None: unknown."""
     try:

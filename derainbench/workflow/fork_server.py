@@ -242,7 +242,10 @@ def _become_job(connection: socket.socket) -> None:
         connection.sendall(_ACCEPTED)
         threading.Thread(target=_end_with_caller, args=[connection], daemon=True).start()
         _take_over(files)
-        status = _status_of_call(called)
+        _call(called)
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -277,7 +280,7 @@ def _end_with_caller(connection: socket.socket) -> None:
     signal.pthread_kill(main, signal.SIGTERM)  # to it, so that it wakes from what it waits for
 
 
-def _status_of_call(called: dict[str, Any]) -> int:
+def _call(called: dict[str, Any]) -> None:
     from derainbench.__main__ import main
 
     for number in _STOPPING:
@@ -288,11 +291,7 @@ def _status_of_call(called: dict[str, Any]) -> int:
     os.environ.clear()
     os.environ.update(called["environment"])
     sys.argv = called["arguments"]
-    try:
-        main()
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-    return 0
+    main()
 
 
 if __name__ == "__main__":

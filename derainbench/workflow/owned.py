@@ -7,17 +7,25 @@ that is killed meanwhile must not leave it behind, so it is looked after from it
 from __future__ import annotations
 
 import runpy
+import signal
 import sys
 
 from derainbench.foundation.owner import end_with_owner
 
 
 def main() -> None:
-    """Runs the module that the first argument names as a program, with the arguments after it."""
+    """Runs the module that the first argument names as a program, with the arguments after it.
+
+    An interrupt that the module does not handle ends the process without a traceback: Snakemake has
+    handlers of its own only while it runs jobs.
+    """
     end_with_owner()
     module, *arguments = sys.argv[1:]
     sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

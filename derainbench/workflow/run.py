@@ -196,6 +196,8 @@ def _run(
             print(f"derainbench: error: another run works here: {other}", file=sys.stderr)
     elif status:
         reasons = failures.reasons(lines, folder, failures.since(before))
+        if not reasons and not followed.error and (ended := failures.end_of_snakemake(status)):
+            reasons = [ended]
         if not reasons:
             shown = followed.error or lines[-_SHOWN_OF_AN_ERROR:]
             print("\n".join(shown[:_SHOWN_OF_AN_ERROR]), file=sys.stderr)
