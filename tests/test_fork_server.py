@@ -62,7 +62,7 @@ def called(monkeypatch, capfd):
 
     def call(verb, *arguments: str, threads: str = "1") -> tuple[int | None, str]:
         with server(verb) as address:
-            monkeypatch.setenv(fork_server.ADDRESS, address)
+            monkeypatch.setenv(fork_server.FORK_SERVER, address)
             monkeypatch.setenv("OMP_NUM_THREADS", threads)
             monkeypatch.setattr(sys, "argv", ["derainbench", *arguments])
             status = fork_server.status_of_fork()
@@ -135,9 +135,9 @@ def test_without_a_server_or_with_several_threads_nothing_is_forked(called, monk
     assert called(lambda: print("forked"), threads="2") == (None, "")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert fork_server.status_of_fork() is None  # it is gone
-    monkeypatch.setenv(fork_server.ADDRESS, str(tmp_path / "nowhere"))
+    monkeypatch.setenv(fork_server.FORK_SERVER, str(tmp_path / "nowhere"))
     assert fork_server.status_of_fork() is None
-    monkeypatch.delenv(fork_server.ADDRESS)
+    monkeypatch.delenv(fork_server.FORK_SERVER)
     assert fork_server.status_of_fork() is None
 
 
@@ -155,7 +155,7 @@ def test_a_fork_ends_with_its_caller(tmp_path, monkeypatch):
         time.sleep(PATIENCE)
 
     with server(verb) as address:
-        monkeypatch.setenv(fork_server.ADDRESS, address)
+        monkeypatch.setenv(fork_server.FORK_SERVER, address)
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
         caller = os.fork()
         if not caller:

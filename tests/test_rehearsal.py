@@ -1,6 +1,7 @@
 """A rehearsal is the configuration at full size, in a folder and under a label of its own."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -21,12 +22,15 @@ from derainbench.data.images import image_size
 from derainbench.data.pairs import read_split
 from derainbench.data.verify import verify
 from derainbench.foundation.errors import BenchError
+from derainbench.foundation.owner import FORK_SERVER
+from derainbench.rehearsal import running
 from derainbench.rehearsal.derivation import Limits, derived, fitting
 from derainbench.report.figures.marking import marked
 from derainbench.report.tables.table import OWN_COLUMNS, captioned
 from derainbench.training.footprint import Footprint
 from derainbench.training.measurement import training_footprint
 from derainbench.training.schedule import plan_epochs
+from derainbench.workflow import fork_server
 
 ROOMY = Limits(memory_mb=10**9, batch=None, seeds=1, cores=2)
 PAPER = read_audited_paper("esdnet")
@@ -86,6 +90,23 @@ def test_a_rehearsal_trains_by_one_process(paper):
     assert (
         derived(config, ROOMY, lambda run, recipe: Footprint(0, 1)).runs[name].train.processes == 1
     )
+
+
+def test_jobs_of_a_rehearsal_are_processes_that_snakemake_can_measure(monkeypatch, tmp_path):
+    """Of a fork, which is the child of a server, it would note neither memory nor processor time."""
+    started = {}
+    monkeypatch.setenv(FORK_SERVER, "of a run around this one")
+    monkeypatch.setattr(
+        running.subprocess, "run", lambda *_, env, **__: started.update(env) or Ended
+    )
+    assert running.run_workflow(tmp_path / "rehearsal.yaml", Limits(16000, 1, 1, 2)) == 0
+    monkeypatch.setattr(os, "environ", started)
+    with fork_server.serving() as forks:
+        assert started[FORK_SERVER] == "" and forks == {}
+
+
+class Ended:
+    returncode = 0
 
 
 def test_runs_that_are_not_trained_cannot_be_rehearsed():

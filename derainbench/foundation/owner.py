@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 OWNER = "DERAINBENCH_OWNER"  # PROCESS:START:MACHINE
+FORK_SERVER = "DERAINBENCH_FORK_SERVER"  # the socket of a workflow's; "": it is to start none
 _LOOK = 0.2  # seconds between looks
 _GRACE = 3.0  # seconds that a job gets to clear up
 

@@ -20,6 +20,7 @@ from derainbench.foundation.convolution_speed import convolution_speed
 from derainbench.foundation.device import prepare
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.files import write_json, write_text
+from derainbench.foundation.owner import FORK_SERVER
 from derainbench.foundation.packages import ROOT
 from derainbench.models.construction import build
 from derainbench.rehearsal.derivation import LEAST_MEMORY_MB, Limits, derived
@@ -89,7 +90,8 @@ def write_configuration(config: Config, limits: Limits) -> tuple[Config, Path]:
 def run_workflow(file: Path, limits: Limits) -> int:
     """Runs every rule of the workflow with a configuration; gives Snakemake's exit status.
 
-    A job that fails does not stop those that do not need it: one rehearsal finds all that fails.
+    A job that fails does not stop those that do not need it: one rehearsal finds all that fails. Each
+    job is a process of its own, so that Snakemake measures it.
     """
     snakefile = ROOT / "Snakefile"
     if not snakefile.is_file() or find_spec("snakemake") is None:
@@ -99,7 +101,8 @@ def run_workflow(file: Path, limits: Limits) -> int:
     # One training at a time: it may take all of the memory.
     arguments += ["--set-resources", f"train:mem_mb={limits.memory_mb}", "--keep-going"]
     command = [sys.executable, "-m", "derainbench.workflow.run", *map(str, arguments)]
-    return subprocess.run(command, check=False).returncode
+    environment = os.environ | {FORK_SERVER: ""}
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def measured(config: Config, rehearsal: Config) -> Path:

@@ -8,7 +8,7 @@ rule is, what it logs and when it runs again stays the same. Python's own server
 shell.
 
 Without a server, for jobs of several threads or processes, and on other machines of a cluster, calls
-import what they need.
+import what they need. Of a fork Snakemake's benchmark files know the seconds alone.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ from pathlib import Path
 from typing import Any
 
 import derainbench
-from derainbench.foundation.owner import OWNER, this_process
+from derainbench.foundation.owner import FORK_SERVER, OWNER, this_process
 
-ADDRESS = "DERAINBENCH_FORK_SERVER"  # environment variable: the server's socket
 PACKAGE = str(Path(derainbench.__file__).parent)
 _STANDARD_FILES = (0, 1, 2)
 # What libraries import when they are used first: torch for shapes on the meta device, scipy for
@@ -58,13 +57,15 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def serving() -> Iterator[dict[str, str]]:
     """A server that lives while the block does; gives the environment of those who call it.
 
-    It is empty where there can be no server: a socket's address may have a hundred characters only,
-    and CUDA does not outlive a fork, if a library has looked for GPUs when it was imported.
+    It is empty where there shall be no server (:data:`FORK_SERVER`) or can be none: a socket's address may
+    have a hundred characters only, and CUDA does not outlive a fork, if a library has looked for GPUs
+    when it was imported.
     """
     with tempfile.TemporaryDirectory() as folder:
         address = os.path.join(folder, "socket")
         try:
-            listening = None if shutil.which("nvidia-smi") else listening_at(address)
+            without = os.environ.get(FORK_SERVER) == "" or shutil.which("nvidia-smi")
+            listening = None if without else listening_at(address)
         except OSError:
             listening = None
         if listening is None:
@@ -81,7 +82,7 @@ def serving() -> Iterator[dict[str, str]]:
         )
         listening.close()
         try:
-            yield {ADDRESS: address}
+            yield {FORK_SERVER: address}
         finally:
             os.killpg(process.pid, signal.SIGTERM)  # it may still be importing; and forks, if any
             with process:
@@ -102,7 +103,7 @@ def status_of_fork() -> int | None:
     Returns:
         Its exit status; None if there is no server for it: the call has not begun.
     """
-    address = os.environ.get(ADDRESS)
+    address = os.environ.get(FORK_SERVER)
     several = any(word.startswith("--processes") for word in sys.argv[1:])
     if not address or os.environ.get("OMP_NUM_THREADS") != "1" or several:
         return None
