@@ -296,6 +296,24 @@ def test_trainings_that_diverged_are_told_from_other_failures(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "told"),
+    [
+        (1, "derainbench: error: run a: no width of 0\n", "run a: no width of 0"),
+        (1, "a warning\nderainbench: error: no such model\n", "no such model"),
+        (-9, "", "the check of it ended with status -9; the same command goes on"),
+        (
+            1,
+            "Fatal Python error: init_import_site\nTraceback (most recent call last):\n"
+            '  File "<frozen site>", line 616, in <module>\nKeyboardInterrupt\n',
+            "the check of it ended with status 1 (KeyboardInterrupt); the same command goes on",
+        ),
+    ],
+)
+def test_a_check_that_a_signal_ended_is_said_in_a_line(status, said, told):
+    assert failures.said_by_check(status, said) == told
+
+
 def test_a_disk_that_is_full_while_snakemake_writes_is_said_in_a_line(tmp_path):
     lines = [
         "Traceback (most recent call last):",

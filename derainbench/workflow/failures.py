@@ -63,6 +63,20 @@ def reasons(lines: list[str], folder: Path, memory: int | None = None) -> list[s
     return list(dict.fromkeys(found))
 
 
+def said_by_check(status: int, said: str) -> str:
+    """Why the check of a configuration failed: its error, or how it ended if it was not by itself.
+
+    Args:
+        status: of its process.
+        said: its standard error; of one that a signal ended, perhaps what Python says of its place.
+    """
+    _, found, error = said.partition(_ERROR)
+    if found:
+        return error.strip()
+    last = said.strip().rpartition("\n")[2]
+    return f"the check of it ended with status {status}{last and f' ({last})'}; {GOES_ON}"
+
+
 def end_of_snakemake(status: int) -> str:
     """What ended Snakemake before it could say anything of a failure; "" if it ended by itself.
 

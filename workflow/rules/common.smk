@@ -28,8 +28,7 @@ from derainbench.foundation.errors import BenchError
 from derainbench.results import expected
 from derainbench.results.layout import layout_of
 from derainbench.training.checkpoint_files import remove_finished
-from derainbench.workflow import recovery
-from derainbench.workflow.failures import WITHOUT
+from derainbench.workflow import failures, recovery
 from derainbench.workflow.fingerprints import fingerprint
 from derainbench.workflow.image_digests import ImageDigests
 from derainbench.workflow.verdict_summary import SUMMARY, verdict_summary
@@ -48,8 +47,8 @@ if "SLURM_JOB_ID" not in os.environ:
     owner.end_with_owner()
 os.environ[owner.OWNER] = owner.this_process()
 
-if WITHOUT in os.environ:  # trainings that diverged, see workflow/run.py
-    config["without"] = json.loads(os.environ[WITHOUT])
+if failures.WITHOUT in os.environ:  # trainings that diverged, see workflow/run.py
+    config["without"] = json.loads(os.environ[failures.WITHOUT])
 
 try:
     CONFIG = schema.parse(config, "configuration")
@@ -272,8 +271,7 @@ onstart:
             text=True,
         )
     if checked.returncode:
-        said = checked.stderr.removeprefix("derainbench: error: ").strip()
-        raise WorkflowError(said or f"the check of it was killed (status {checked.returncode})")
+        raise WorkflowError(failures.said_by_check(checked.returncode, checked.stderr))
 
 
 onerror:
