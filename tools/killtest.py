@@ -4,8 +4,8 @@
     python tools/kills_page.py
 
 One run is left alone. Another is killed at random moments with random signals, sent to its entry, to
-Snakemake, to all processes or to a job, and each time started anew at once, by the same command. When
-it has come to its end, its score tables, histories and weights are compared, and the next round begins
+Snakemake, to all processes or to a job. One that goes on is killed again; one that has ended is started
+anew at once, by the same command. When it has come to its end, its score tables, histories and weights are compared, and the next round begins
 from nothing until the kills are used up. Nothing is cleared up by hand in between.
 """
 
@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -55,7 +55,7 @@ class Kill:
 
     Attributes:
         round: number of the run from nothing, from 1.
-        after: seconds since the start.
+        after: seconds since the start, or since the kill before it that the run survived.
         signal: its name.
         victim: "entry", "snakemake", "everything", "job" or "fork server".
         running: the verb of the job that was hit or ran, if any.
@@ -158,12 +158,8 @@ def verb(process: psutil.Process) -> str:
     return words[3] if words[1:3] == ["-m", "derainbench"] else ""
 
 
-def kill(run: subprocess.Popen[str], draw: random.Random) -> tuple[str, str, str, float, int]:
-    """Kills some of a run's processes.
-
-    Returns:
-        Signal, victim, the running verb, seconds until all had ended, and how many outlived it.
-    """
+def kill(run: subprocess.Popen[str], draw: random.Random) -> Kill:
+    """Kills some of a run's processes, and waits for all to end where the run ends of it."""
     number, victim = draw.choice(SIGNALS), draw.choice(VICTIMS)
     entry, *below = everyone = processes_of(psutil.Process(run.pid))
     jobs = [p for p in below if verb(p)]
@@ -186,9 +182,9 @@ def kill(run: subprocess.Popen[str], draw: random.Random) -> tuple[str, str, str
     ends |= victim == "snakemake" and number in (signal.SIGKILL, signal.SIGHUP)
     began = time.monotonic()
     if not ends:
-        return number.name, victim, running, math.nan, 0
+        return Kill(0, 0.0, number.name, victim, running, math.nan, 0)
     _, alive = psutil.wait_procs(everyone, timeout=LINGERING)
-    return number.name, victim, running, time.monotonic() - began, len(alive)
+    return Kill(0, 0.0, number.name, victim, running, time.monotonic() - began, len(alive))
 
 
 def test(
@@ -228,26 +224,25 @@ def test(
             killed = Workflow(configfile, Path(scratch) / "killed", cores)
             while True:
                 facts["starts"] += 1
-                run = killed.start()
-                after = draw.uniform(0, share * length) if wanted() else None
-                try:
-                    said = run.communicate(timeout=after)[1]
-                    ended_alone = True
-                except subprocess.TimeoutExpired:
-                    ended_alone = False
-                    loads.append(os.getloadavg()[0])
-                    name, victim, running, gone_after, outlived = kill(run, draw)
+                run, hit, ends = killed.start(), False, False
+                limit = time.monotonic() + PATIENCE + WHOLE * length
+                while True:
+                    after = draw.uniform(0, share * length) if wanted() and not ends else math.inf
+                    patience = PATIENCE if ends else max(0.0, limit - time.monotonic())
                     try:
-                        goes_on = math.isnan(gone_after)
-                        patience = PATIENCE + goes_on * WHOLE * length
-                        said = run.communicate(timeout=patience)[1]
+                        said = run.communicate(timeout=min(after, patience))[1]
+                        break
                     except subprocess.TimeoutExpired:
-                        facts["stuck"] += 1
-                        run.kill()
-                        said = run.communicate()[1]
-                    done.append(
-                        Kill(facts["rounds"], after, name, victim, running, gone_after, outlived)
-                    )
+                        if after >= patience:
+                            facts["stuck"] += 1
+                            run.kill()
+                            said = run.communicate()[1]
+                            hit = True
+                            break
+                    loads.append(os.getloadavg()[0])
+                    found = kill(run, draw)
+                    hit, ends = True, not math.isnan(found.gone_after)
+                    done.append(replace(found, round=facts["rounds"], after=after))
                     print(len(done), asdict(done[-1]), flush=True)
                 cleared = [line for line in said.splitlines() if "killed" in line or "job" in line]
                 facts["cleared"] += len([c for c in cleared if c.startswith("derainbench:")])
@@ -255,13 +250,13 @@ def test(
                 facts["tracebacks"] += said.count("Traceback (most recent call last)")
                 if "Traceback" in said or "LockException" in said:
                     print(said, flush=True)  # what it was, for whoever mends it
-                if ended_alone:
+                if not hit:
                     if run.returncode:
                         raise SystemExit(f"a run failed that nobody killed: {said}")
                     break
-            found = killed.digests()
-            facts["compared"] += len(found)
-            different = [name for name in found if found[name] != expected[name]]
+            digests = killed.digests()
+            facts["compared"] += len(digests)
+            different = [name for name in digests if digests[name] != expected[name]]
             facts["different"] += len(different)
             leftovers = [p for p in killed.folder.rglob(".*@*") if p.is_file()]
             facts["leftovers"] += len(leftovers)

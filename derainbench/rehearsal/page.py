@@ -50,7 +50,7 @@ gradients, which this benchmark does not do by itself.
 
 {_markdown(_trainings(config, measured, tasks, devices))}
 
-Memory: weights, gradients and optimiser state, and all that autograd keeps for one step at the
+Hours of one seed. Memory: weights, gradients and optimiser state, and all that autograd keeps for one step at the
 recipe's batch, added up from shapes; kernels' working space comes on top. Where a recipe's crops grow,
 the largest step counts.
 
@@ -133,7 +133,7 @@ def _trainings(
                 "Seeds": str(len(run.variants())),
                 "Crop x batch": _shapes(plan.shapes(recipe)),
                 "Rehearsed at": _shapes([(s["crop"], s["batch_size"]) for s in training["steps"]]),
-                "GPU memory, GB": f"{task.memory / GB:,.0f}",
+                "GPU memory, GB": _whole(task.memory / GB),
                 **{f"{d.title}, hours": _hours(d.seconds(task)) for d in devices},
             }
         )
@@ -158,7 +158,7 @@ def _memory(measured: Mapping[str, Any]) -> pd.DataFrame:
                 "Jobs": str(len(of_rule)),
                 "Memory, GB": f"{worst['memory_mb'] * 2**20 / GB:.1f}",
                 "Of": worst["name"],
-                "Seconds, longest": f"{of_rule['seconds'].max():,.0f}",
+                "Seconds, longest": _whole(of_rule["seconds"].max()),
             }
         )
     return pd.DataFrame(rows)
@@ -215,6 +215,10 @@ def _cards() -> pd.DataFrame:
 def _hours(seconds: float) -> str:
     hours = seconds / HOUR
     return f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}" if hours >= 0.05 else "< 0.1"
+
+
+def _whole(number: float) -> str:
+    return f"{number:,.0f}" if number >= 0.5 else "< 1"
 
 
 def _markdown(frame: pd.DataFrame) -> str:
