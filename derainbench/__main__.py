@@ -18,7 +18,7 @@ def main() -> None:
 if __name__ == "__main__":
     import sys
 
-    from derainbench.workflow.fork_server import status_of_fork
+    from derainbench.workflow.fork_call import status_of_fork
 
     if (status := status_of_fork()) is not None:
         sys.exit(status)

@@ -26,6 +26,7 @@ FETCHING = {
     "derainbench/data/acquisition/drive_folders.py",
 }
 LOCAL = {  # sockets of this machine alone
+    "derainbench/workflow/fork_call.py",
     "derainbench/workflow/fork_server.py",
     "tools/slurm_node.py",
 }

@@ -1,6 +1,8 @@
 """Jobs that are forks of a process with everything imported: they run as they would by themselves."""
 
 import faulthandler
+import importlib.util
+import itertools
 import os
 import signal
 import socket
@@ -14,7 +16,8 @@ import pytest
 from helpers import run_process
 
 from derainbench import cli
-from derainbench.workflow import fork_server
+from derainbench.foundation.owner import FORK_SERVER
+from derainbench.workflow import fork_call, fork_server
 from derainbench.workflow.fingerprints import all_verbs
 
 PATIENCE = 120  # seconds, on a busy machine
@@ -30,7 +33,8 @@ def server(verb) -> Iterator[str]:
         try:
             os.close(writing)
             sys.stdin = os.fdopen(reading)
-            fork_server.import_everything = lambda: None
+            fork_server.import_basics = lambda: None
+            fork_server.import_for = lambda _: None
             cli.main = verb
             fork_server.serve(listening)
         except BaseException:
@@ -62,10 +66,10 @@ def called(monkeypatch, capfd):
 
     def call(verb, *arguments: str, threads: str = "1") -> tuple[int | None, str]:
         with server(verb) as address:
-            monkeypatch.setenv(fork_server.FORK_SERVER, address)
+            monkeypatch.setenv(FORK_SERVER, address)
             monkeypatch.setenv("OMP_NUM_THREADS", threads)
             monkeypatch.setattr(sys, "argv", ["derainbench", *arguments])
-            status = fork_server.status_of_fork()
+            status = fork_call.status_of_fork()
         return status, capfd.readouterr().out
 
     return call
@@ -113,7 +117,7 @@ def test_a_server_whose_run_is_killed_while_it_imports_ends_at_once():
         if not process:
             os.close(writing)
             sys.stdin = os.fdopen(reading)
-            fork_server.import_everything = lambda: time.sleep(PATIENCE)
+            fork_server.import_basics = lambda: time.sleep(PATIENCE)
             with suppress(BaseException):
                 fork_server.serve(listening)
             os._exit(0)
@@ -134,16 +138,16 @@ def test_processes_of_a_fork_can_be_waited_for(called):
 def test_without_a_server_or_with_several_threads_nothing_is_forked(called, monkeypatch, tmp_path):
     assert called(lambda: print("forked"), threads="2") == (None, "")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert fork_server.status_of_fork() is None  # it is gone
-    monkeypatch.setenv(fork_server.FORK_SERVER, str(tmp_path / "nowhere"))
-    assert fork_server.status_of_fork() is None
-    monkeypatch.delenv(fork_server.FORK_SERVER)
-    assert fork_server.status_of_fork() is None
+    assert fork_call.status_of_fork() is None  # it is gone
+    monkeypatch.setenv(FORK_SERVER, str(tmp_path / "nowhere"))
+    assert fork_call.status_of_fork() is None
+    monkeypatch.delenv(FORK_SERVER)
+    assert fork_call.status_of_fork() is None
 
 
 def test_another_copy_of_the_project_is_not_run_by_this_one(called, monkeypatch):
-    request = fork_server.request
-    monkeypatch.setattr(fork_server, "request", lambda: request() | {"package": "/elsewhere"})
+    request = fork_call.request
+    monkeypatch.setattr(fork_call, "request", lambda: request() | {"package": "/elsewhere"})
     assert called(lambda: print("forked")) == (None, "")
 
 
@@ -155,11 +159,11 @@ def test_a_fork_ends_with_its_caller(tmp_path, monkeypatch):
         time.sleep(PATIENCE)
 
     with server(verb) as address:
-        monkeypatch.setenv(fork_server.FORK_SERVER, address)
+        monkeypatch.setenv(FORK_SERVER, address)
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
         caller = os.fork()
         if not caller:
-            fork_server.status_of_fork()
+            fork_call.status_of_fork()
             os._exit(0)
         wait_for(lambda: said.exists() and said.read_text())
         os.kill(caller, signal.SIGKILL)
@@ -191,9 +195,31 @@ def test_a_verb_gives_the_same_in_a_fork(monkeypatch, capfd):
         for name, value in (environment | {"OMP_NUM_THREADS": "1"}).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["derainbench", *arguments])
-        status = fork_server.status_of_fork()
+        status = fork_call.status_of_fork()
     said = capfd.readouterr()
     assert (status, said.out, said.err) == (alone.code, alone.stdout, alone.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        (["train", "--model", "x"], "train"),
+        (["data", "verify", "x"], "data verify"),
+        (["data"], None),
+        (["--help"], None),
+        ([], None),
+    ],
+)
+def test_before_a_fork_the_server_imports_for_its_verb_alone(words, verb, monkeypatch):
+    imported = []
+    monkeypatch.setattr(fork_server, "import_for_verb", imported.append)
+    fork_server.import_for(["derainbench", *words])
+    assert imported == [verb] * bool(verb)
+
+
+def test_what_libraries_import_late_is_there_and_so_are_its_users():
+    named = {*fork_server._IMPORTED_LATE, *itertools.chain(*fork_server._IMPORTED_LATE.values())}
+    assert [module for module in named if not importlib.util.find_spec(module)] == []
 
 
 def test_verbs_are_named_as_on_the_command_line():

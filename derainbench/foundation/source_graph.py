@@ -39,6 +39,7 @@ NEUTRAL = {
     "derainbench.training.parallel": "holds nothing",
     "derainbench.training.parallel.launching": "how processes start, not what they compute",
     "derainbench.workflow": "holds nothing",
+    "derainbench.workflow.fork_call": "which process a job runs in, not what it computes",
     "derainbench.workflow.fork_server": "which process a job runs in, not what it computes",
 }
 

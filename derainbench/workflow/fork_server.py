@@ -1,11 +1,12 @@
-"""A process that has imported everything, of which short jobs of a run are forks.
+"""A process that has imported what jobs of a run need, of which short jobs are forks.
 
 Half of a small job is the import of its libraries. While a run lasts, a server waits for calls of
-the command line; each becomes a fork of it and runs as it would by itself: in its own process, with
-the arguments, folder, environment and open files of the caller, which gives its exit status. What a
-rule is, what it logs and when it runs again stays the same. Python's own server for forks
-(:mod:`multiprocessing.forkserver`) takes functions from one program; this one takes calls from a
-shell.
+the command line (:mod:`derainbench.workflow.fork_call`); each becomes a fork of it and runs as it would by
+itself: in its own process, with the arguments, folder, environment and open files of the caller, which
+gives its exit status. What a rule is, what it logs and when it runs again stays the same. Before the first
+fork for a verb the server imports what the verb does, so that no call waits for what others need.
+Python's own server for forks (:mod:`multiprocessing.forkserver`) takes functions from one program; this
+one takes calls from a shell.
 
 Without a server, for jobs of several threads or processes, and on other machines of a cluster, calls
 import what they need. Of a fork Snakemake's benchmark files know the seconds alone.
@@ -14,9 +15,9 @@ import what they need. Of a fork Snakemake's benchmark files know the seconds al
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib
-import json
 import os
 import selectors
 import shutil
@@ -27,30 +28,28 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-import derainbench
 from derainbench.foundation.owner import FORK_SERVER, OWNER, this_process
+from derainbench.workflow.fork_call import ACCEPTED, STANDARD_FILES, STOPPING, Call, received
 
-PACKAGE = str(Path(derainbench.__file__).parent)
-_STANDARD_FILES = (0, 1, 2)
-# What libraries import when they are used first: torch for shapes on the meta device, scipy for
-# intervals and tests, matplotlib for files of vectors. Each job would do so by itself.
-_IMPORTED_LATE = (
-    "torch.fx.experimental.symbolic_shapes",
-    "spikingjelly._ops.lif.reference",
-    "scipy.stats",
-    "seaborn",
-    "matplotlib.backends.backend_pdf",
-    "matplotlib.backends.backend_svg",
-    "fontTools.subset",
-    "tabulate",
-)
-_LENGTH = 8  # bytes of a request's length
-_ACCEPTED = b"+"
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# What is imported when it is used first, by the modules whose jobs use it: torch for networks, and for
+# shapes on the meta device, scipy for intervals and tests, matplotlib for files of vectors.
+_IMPORTED_LATE = {
+    "derainbench.config.checks": ("derainbench.models.construction",),
+    "derainbench.energy.counter": (
+        "torch.fx.experimental.symbolic_shapes",
+        "spikingjelly._ops.lif.reference",
+    ),
+    "derainbench.report.figures.style": (
+        "seaborn",
+        "matplotlib.backends.backend_pdf",
+        "matplotlib.backends.backend_svg",
+        "fontTools.subset",
+    ),
+    "derainbench.report.tables.table": ("tabulate",),
+    "derainbench.statistics": ("scipy.stats",),
+}
 
 
 @contextlib.contextmanager
@@ -97,54 +96,8 @@ def listening_at(address: str) -> socket.socket:
     return listening
 
 
-def status_of_fork() -> int | None:
-    """Runs this process's call of the command line in a fork of the server.
-
-    Returns:
-        Its exit status; None if there is no server for it: the call has not begun.
-    """
-    address = os.environ.get(FORK_SERVER)
-    several = any(word.startswith("--processes") for word in sys.argv[1:])
-    if not address or os.environ.get("OMP_NUM_THREADS") != "1" or several:
-        return None
-    content = json.dumps(request()).encode()
-    with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(address)
-            socket.send_fds(connection, [len(content).to_bytes(_LENGTH)], _STANDARD_FILES)
-            connection.sendall(content)
-            if connection.recv(1) != _ACCEPTED:
-                return None
-        except OSError:
-            return None
-        _hand_on_requests_to_stop(connection)
-        return int.from_bytes(connection.recv(1) or b"\1")  # nothing: the server is gone as well
-
-
-def _hand_on_requests_to_stop(connection: socket.socket) -> None:
-    """From now on a request to stop this process stops its fork, whose status is still waited for."""
-
-    def hand_on(*_: object) -> None:
-        with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_WR)
-
-    for number in _STOPPING:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, hand_on)
-
-
-def request() -> dict[str, Any]:
-    """What a fork is told of this process, whose call it runs."""
-    return {
-        "package": PACKAGE,
-        "arguments": sys.argv,
-        "folder": os.getcwd(),
-        "environment": dict(os.environ),
-    }
-
-
 def serve(listening: socket.socket) -> None:
-    """Imports everything, then forks for every call until the standard input ends.
+    """Forks for every call, importing what its verb needs first, until the standard input ends.
 
     Of a fork that a signal ended, its caller is told that, as a shell tells it: 128 and the signal.
     """
@@ -157,8 +110,8 @@ def serve(listening: socket.socket) -> None:
     with selectors.DefaultSelector() as selector:
         for source in (listening, sys.stdin, woken):
             selector.register(source, selectors.EVENT_READ)
-        with _ending_with_caller():  # calls wait no longer than they would take to import
-            import_everything()
+        with _ending_with_caller():
+            import_basics()
         while True:
             ready = [key.fileobj for key, _ in selector.select()]
             if sys.stdin in ready:
@@ -168,12 +121,19 @@ def serve(listening: socket.socket) -> None:
                 _tell_of_ends(callers)
             if listening in ready:
                 connection, _ = listening.accept()
+                if (call := received(connection)) is None:
+                    connection.close()
+                    continue
+                with _ending_with_caller():
+                    import_for(call.arguments)
                 process = os.fork()
                 if not process:
                     signal.set_wakeup_fd(-1)
                     for other in (listening, woken, waker, *callers.values()):
                         other.close()
-                    _become_job(connection)
+                    _become_job(connection, call)
+                for file in call.files:
+                    os.close(file)
                 callers[process] = connection
 
 
@@ -215,42 +175,58 @@ def _tell_of_ends(callers: dict[int, socket.socket]) -> None:
                     connection.sendall((128 + os.WTERMSIG(status)).to_bytes())
 
 
-def import_everything() -> None:
-    """All modules that verbs import; what cannot be imported is for its verb to say.
+def import_basics() -> None:
+    """What every run needs, whose first call is the check of its configuration.
 
     Code and packages, which every record names, are looked at once: a run is of one state of them.
     """
     from derainbench.foundation import provenance
-    from derainbench.workflow.fingerprints import all_verbs, verb_modules
 
-    of_verbs = {module for verb in all_verbs() for module in verb_modules(verb)}
-    for module in (*of_verbs, *_IMPORTED_LATE):
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
     provenance.code_version()
     provenance.package_versions()
+    import_for_verb("config check")
+
+
+@functools.cache
+def import_for_verb(verb: str) -> None:
+    """The modules of a verb; what cannot be imported is for the verb to say."""
+    from derainbench.workflow.fingerprints import verb_modules
+
+    _import(sorted(verb_modules(verb)))
+    _import(name for user, late in _IMPORTED_LATE.items() if user in sys.modules for name in late)
     gc.freeze()  # no fork searches, and so copies, what it shares with the others
 
 
-def _become_job(connection: socket.socket) -> None:
-    """Runs the call that a connection brings, and ends this process."""
+def _import(modules: Iterable[str]) -> None:
+    for module in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+
+
+def import_for(arguments: list[str]) -> None:
+    """What a call of the command line needs; nothing for one that names no verb."""
+    from derainbench.workflow.fingerprints import all_verbs
+
+    for words in (2, 1):
+        if (verb := " ".join(arguments[1 : 1 + words])) in all_verbs():
+            return import_for_verb(verb)
+
+
+def _become_job(connection: socket.socket, call: Call) -> None:
+    """Runs the call that came by a connection, and ends this process."""
     status = 1
     try:
-        first, files, *_ = socket.recv_fds(connection, _LENGTH, len(_STANDARD_FILES))
-        called = _received(connection, int.from_bytes(first))
-        if called["package"] != PACKAGE:  # another copy of this project
-            os._exit(0)
-        connection.sendall(_ACCEPTED)
+        connection.sendall(ACCEPTED)
         threading.Thread(target=_end_with_caller, args=[connection], daemon=True).start()
-        _take_over(files)
-        _call(called)
+        _take_over(call.files)
+        _run(call)
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
     except BaseException:
         traceback.print_exc()
     finally:
-        for number in _STOPPING:  # the caller leaves when it knows the status
+        for number in STOPPING:  # the caller leaves when it knows the status
             signal.signal(number, signal.SIG_IGN)
         with contextlib.suppress(OSError):
             sys.stdout.flush()
@@ -261,17 +237,11 @@ def _become_job(connection: socket.socket) -> None:
 
 def _take_over(files: list[int]) -> None:
     """Makes files of the caller the standard ones; objects of the server know its own by state."""
-    for number, file in zip(_STANDARD_FILES, files, strict=True):
+    for number, file in zip(STANDARD_FILES, files, strict=True):
         os.dup2(file, number)
         os.close(file)
     sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
-
-
-def _received(connection: socket.socket, length: int) -> dict[str, Any]:
-    with connection.makefile("rb") as stream:
-        content: dict[str, Any] = json.loads(stream.read(length))
-    return content
 
 
 def _end_with_caller(connection: socket.socket) -> None:
@@ -281,17 +251,17 @@ def _end_with_caller(connection: socket.socket) -> None:
     signal.pthread_kill(main, signal.SIGTERM)  # to it, so that it wakes from what it waits for
 
 
-def _call(called: dict[str, Any]) -> None:
+def _run(call: Call) -> None:
     from derainbench.__main__ import main
 
-    for number in _STOPPING:
+    for number in STOPPING:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.chdir(called["folder"])
+    os.chdir(call.folder)
     os.environ.clear()
-    os.environ.update(called["environment"])
-    sys.argv = called["arguments"]
+    os.environ.update(call.environment)
+    sys.argv = call.arguments
     main()
 
 
