@@ -4,8 +4,9 @@
     python tools/kills_page.py
 
 One run is left alone. Another is killed at random moments with random signals, sent to its entry, to
-Snakemake, to all processes or to a job. One that goes on is killed again; one that has ended is started
-anew at once, by the same command. When it has come to its end, its score tables, histories and weights are compared, and the next round begins
+Snakemake, to all processes or to a job. One that goes on is killed again, or must end by itself; one that
+has ended is started anew at once, by the same command. When it has come to its end, its score tables,
+histories and weights are compared, and the next round begins
 from nothing until the kills are used up. Nothing is cleared up by hand in between.
 """
 
@@ -26,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -46,7 +47,8 @@ FORK_SERVER = "derainbench.workflow.fork_server"
 SHARE = 0.6  # of the time that a run in peace takes: the latest moment of a kill, if not told
 LINGERING = 60.0  # seconds after which a process counts as having outlived its run
 PATIENCE = 120.0  # seconds until a run that was asked to stop counts as stuck
-WHOLE = 3  # times the run in peace: what one that goes on after a kill has beyond that
+WHOLE = 3  # times the run in peace, and PATIENCE: what a start has until it counts as stuck
+LEFT_ALONE = 0.25  # of runs that go on after a kill: they must come to an end by themselves
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,9 @@ def verb(process: psutil.Process) -> str:
     return words[3] if words[1:3] == ["-m", "derainbench"] else ""
 
 
-def kill(run: subprocess.Popen[str], draw: random.Random) -> Kill:
+def kill(
+    run: subprocess.Popen[str], draw: random.Random, number_of_round: int, after: float
+) -> Kill:
     """Kills some of a run's processes, and waits for all to end where the run ends of it."""
     number, victim = draw.choice(SIGNALS), draw.choice(VICTIMS)
     entry, *below = everyone = processes_of(psutil.Process(run.pid))
@@ -182,9 +186,10 @@ def kill(run: subprocess.Popen[str], draw: random.Random) -> Kill:
     ends |= victim == "snakemake" and number in (signal.SIGKILL, signal.SIGHUP)
     began = time.monotonic()
     if not ends:
-        return Kill(0, 0.0, number.name, victim, running, math.nan, 0)
+        return Kill(number_of_round, after, number.name, victim, running, math.nan, 0)
     _, alive = psutil.wait_procs(everyone, timeout=LINGERING)
-    return Kill(0, 0.0, number.name, victim, running, time.monotonic() - began, len(alive))
+    gone_after = time.monotonic() - began
+    return Kill(number_of_round, after, number.name, victim, running, gone_after, len(alive))
 
 
 def test(
@@ -224,10 +229,11 @@ def test(
             killed = Workflow(configfile, Path(scratch) / "killed", cores)
             while True:
                 facts["starts"] += 1
-                run, hit, ends = killed.start(), False, False
+                run, hit, ends, left_alone = killed.start(), False, False, False
                 limit = time.monotonic() + PATIENCE + WHOLE * length
                 while True:
-                    after = draw.uniform(0, share * length) if wanted() and not ends else math.inf
+                    again = wanted() and not ends and not left_alone
+                    after = draw.uniform(0, share * length) if again else math.inf
                     patience = PATIENCE if ends else max(0.0, limit - time.monotonic())
                     try:
                         said = run.communicate(timeout=min(after, patience))[1]
@@ -240,9 +246,9 @@ def test(
                             hit = True
                             break
                     loads.append(os.getloadavg()[0])
-                    found = kill(run, draw)
-                    hit, ends = True, not math.isnan(found.gone_after)
-                    done.append(replace(found, round=facts["rounds"], after=after))
+                    done.append(kill(run, draw, facts["rounds"], after))
+                    hit, ends = True, not math.isnan(done[-1].gone_after)
+                    left_alone = draw.random() < LEFT_ALONE
                     print(len(done), asdict(done[-1]), flush=True)
                 cleared = [line for line in said.splitlines() if "killed" in line or "job" in line]
                 facts["cleared"] += len([c for c in cleared if c.startswith("derainbench:")])

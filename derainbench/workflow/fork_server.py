@@ -4,7 +4,8 @@ Half of a small job is the import of its libraries. While a run lasts, a server 
 the command line (:mod:`derainbench.workflow.fork_call`); each becomes a fork of it and runs as it would by
 itself: in its own process, with the arguments, folder, environment and open files of the caller, which
 gives its exit status. What a rule is, what it logs and when it runs again stays the same. Before the first
-fork for a verb the server imports what the verb does, so that no call waits for what others need.
+fork for a verb the server imports what the verb does, so that a run imports once what its
+calls need, and nothing else.
 Python's own server for forks (:mod:`multiprocessing.forkserver`) takes functions from one program; this
 one takes calls from a shell.
 
@@ -176,7 +177,7 @@ def _tell_of_ends(callers: dict[int, socket.socket]) -> None:
 
 
 def import_basics() -> None:
-    """What every run needs, whose first call is the check of its configuration.
+    """Imports what every run needs, whose first call is the check of its configuration.
 
     Code and packages, which every record names, are looked at once: a run is of one state of them.
     """
@@ -189,7 +190,7 @@ def import_basics() -> None:
 
 @functools.cache
 def import_for_verb(verb: str) -> None:
-    """The modules of a verb; what cannot be imported is for the verb to say."""
+    """Imports the modules of a verb, once; what cannot be imported is for the verb to say."""
     from derainbench.workflow.fingerprints import verb_modules
 
     _import(sorted(verb_modules(verb)))
@@ -204,7 +205,7 @@ def _import(modules: Iterable[str]) -> None:
 
 
 def import_for(arguments: list[str]) -> None:
-    """What a call of the command line needs; nothing for one that names no verb."""
+    """Imports what a call of the command line needs; nothing for one that names no verb."""
     from derainbench.workflow.fingerprints import all_verbs
 
     for words in (2, 1):
