@@ -11,9 +11,14 @@ count little; on several cores they are wall-clock time.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
+import resource
 import statistics
 import time
 from collections.abc import Callable, Collection
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +27,7 @@ import numpy as np
 import pandas as pd
 import skimage.data
 import torch
-from speed_page import document
+from speed_page import HANDED_BACK, KEPT, document
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
@@ -33,10 +38,11 @@ from derainbench.evaluation.inference import TILE_BATCH, restore_tiled
 from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.files import write_text
+from derainbench.foundation.freed_memory import SWITCH, keep_freed_memory
 from derainbench.metrics.full_reference import score
 from derainbench.metrics.scorer import score_all
 from esdnet import ESDNet
-from esdnet.fast import INFERENCE, TRAINABLE, take_roads
+from esdnet.fast import EXACT, INFERENCE, TRAINABLE, take_roads
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "results" / "reference" / "speed"
@@ -259,6 +265,72 @@ def scoring_rows(machine: Machine, side: tuple[int, int]) -> list[dict[str, Any]
     return compared(machine, name, works, 0, 1)
 
 
+def memory_rows(machine: Machine, side: tuple[int, int], blocks: Blocks) -> list[dict[str, Any]]:
+    """What keeping freed memory brings to the default layers: every work in two processes, in turn.
+
+    That cannot be switched off again within a process.
+    """
+    works = {
+        f"restoring {side[0]}x{side[1]}, exact layers, {TILE_BATCH} tiles a pass": "image",
+        "training step, exact layers": "step",
+    }
+    settings = {HANDED_BACK: "0", KEPT: "1"}
+    rows = []
+    with ExitStack() as stack:
+        pools = {}
+        for name, value in settings.items():
+            pools[name] = stack.enter_context(
+                ProcessPoolExecutor(
+                    1,
+                    multiprocessing.get_context("spawn"),
+                    initializer=_set_up,
+                    initargs=(value, machine, side, blocks),
+                )
+            )
+        for work, kind in works.items():
+            taken = [
+                {name: pool.submit(_seconds_of, kind).result() for name, pool in pools.items()}
+                for _ in range(1 + machine.repeats)
+            ][1:]  # the first is what the first call alone costs
+            for name, pool in pools.items():
+                rows.append(
+                    {
+                        "work": work,
+                        "layers": name,
+                        "seconds": statistics.median(pair[name] for pair in taken),
+                        "ratio": statistics.median(
+                            pair[HANDED_BACK] / pair[name] for pair in taken
+                        ),
+                        "process_mb": pool.submit(_most_memory).result(),
+                    }
+                )
+                print(rows[-1], flush=True)
+    return rows
+
+
+_works: dict[str, tuple[Machine, Work]] = {}  # of a process that memory_rows starts
+
+
+def _set_up(keep: str, machine: Machine, side: tuple[int, int], blocks: Blocks) -> None:
+    os.environ[SWITCH] = keep
+    keep_freed_memory()
+    prepare(str(machine.device), 0)
+    image = photograph(side)[0]
+    restoring, training = (network(machine, EXACT, **blocks) for _ in range(2))
+    _works["image"] = machine, lambda: restore_tiled(restoring, image, TILING)
+    _works["step"] = machine, training_step(training, 1 if blocks else 4, machine.device)
+
+
+def _seconds_of(kind: str) -> float:
+    machine, work = _works[kind]
+    return machine.seconds(work)
+
+
+def _most_memory() -> float:
+    """What this process held of the machine's memory at most (MB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def growth(machine: Machine, dim: int) -> pd.DataFrame:
     """Time and memory of a training step of a small network as one of its sizes grows."""
     base = {"T": 4, "width": dim, "side": 32, "images": 1}
@@ -306,12 +378,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
+    keep_freed_memory()  # as the command line does
     machine = Machine(prepare(options.device, 0), options.repeats)
     peak = convolution_peak(machine)
     rows = scoring_rows(machine, (321, 481))
     blocks = FEW if options.quick else {}
     rows += training_rows(machine, 1 if options.quick else 4, blocks, peak)
     rows += image_rows(machine, (152, 152) if options.quick else (321, 481), blocks, peak)
+    if machine.device.type == "cpu":
+        rows += memory_rows(machine, (152, 152) if options.quick else (161, 241), blocks)
     table = pd.DataFrame(rows).assign(peak_gflops=peak, device=str(machine.device))
     sizes = growth(machine, 16)
     for name, content in (("growth", sizes), ("speed", table)):

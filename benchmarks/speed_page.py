@@ -13,10 +13,12 @@ import pandas as pd
 
 from derainbench.foundation.files import RECORD_SUFFIX, write_text
 from derainbench.foundation.frames import records
+from derainbench.foundation.freed_memory import SWITCH
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ROOT / "results" / "reference" / "speed"
 PAGE = ROOT / "docs" / "speed.md"
+HANDED_BACK, KEPT = "freed memory handed back", "freed memory kept"
 # Ratio, share outside of convolutions, memory against the reference: what the fast layers aim at.
 TRAINING = {"ratio": 1.25, "outside": 0.12, "memory": 0.70}
 IMAGE_RATIO, IMAGE_DECIBELS, SCORING_RATIO = 1.5, 0.002, 5.0
@@ -47,7 +49,7 @@ what a run records.
 | road | what | where |
 |---|---|---|
 | `lif` | as above; elsewhere than on a CPU, and for other neurons than LIF with a sigmoid and a hard reset to 0, the library's own | training, inference |
-| `attention` | pooling, weights and ReLU of the mixed attention unit in three passes over memory, the block's last sum in the third; what comes out has its channels beside each other in memory, and there the gradient of 3x3 convolutions' weights is nine products of matrices | training, inference |
+| `attention` | pooling, weights and ReLU of the mixed attention unit in three passes over memory, the block's last sum in the third; what comes out has its channels beside each other in memory, and there, on processors without AVX-512, the gradient of 3x3 convolutions' weights is nine products of matrices | training, inference |
 | `once` | first convolution and first shortcut once in place of T times: their input is the image at every step | inference |
 | `channels-last` | channels beside each other in memory, for convolutions | inference |
 | `folding` | batch norm in the weights of the convolution before it | inference |
@@ -59,6 +61,8 @@ last bit.
 Tests hold every road to the official implementations' values on small networks of the three papers:
 outputs, gradients, batch statistics; on those no spike differs in inference from what the reference layers
 fire. In general one can: a potential as close to its threshold as rounding reaches fires or does not.
+
+{_kept(speed)}
 
 Loops are compiled by numba at the first use, about five seconds, and kept in `NUMBA_CACHE_DIR`, beside the
 source, or in the user's cache; where none can be written every process compiles anew.
@@ -75,7 +79,7 @@ convolution of the network's kind that this machine was seen to do
 ({speed["peak_gflops"].iloc[0]:.0f} GFLOP/s). Memory: what torch holds at most, parameters apart. The network is
 untrained, so that its PSNR says how far outputs differ and nothing of quality.
 
-{_verdicts(speed)}
+{_verdicts(record, speed)}
 
 ## How time and memory grow
 
@@ -93,7 +97,6 @@ images of 32x32, one image; each row changes one of these.
 - **The first convolution once in training**: what it saves is lost in the noise, and norms must see all steps.
 - **NNPACK's Winograd convolutions**: no faster than oneDNN's on channels-last tensors, and they
   refuse some sizes.
-- **Keeping freed memory** (`mallopt`): the allocator's defaults already do after the first step.
 - **bfloat16**: not measured, for this processor has no AMX.
 """
 
@@ -141,7 +144,7 @@ def _pair(speed: pd.DataFrame, work: str) -> tuple[pd.Series, pd.Series]:
     return rows.loc["reference"], rows.loc["fast"]
 
 
-def _verdicts(speed: pd.DataFrame) -> str:
+def _verdicts(record: dict[str, Any], speed: pd.DataFrame) -> str:
     reference, fast = _pair(speed, "training step")
     _, image = _pair(speed, "image of")
     _, scoring = _pair(speed, "scoring")
@@ -167,13 +170,32 @@ def _verdicts(speed: pd.DataFrame) -> str:
             }
         )
     table = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
+    if record["machine"].get("instructions") == "AVX512":
+        gradient = "torch computes it itself, as AVX-512 is there."
+    else:
+        gradient = "nine products of matrices reach the speed of torch's in its best order of memory, and no more."
     return f"""{table}
 
 Outside of convolutions the reference spends {before:.0%} of a training step and the fast layers
 {outside:.0%}. What is left there is batch norm in training, whose two passes are torch's own, the LIF
 neurons' backward pass and sums. The convolutions themselves run at
 {fast["of_peak"]:.0%} of the peak in a training step, all else included; the gradient of their weights is the slowest
-third: nine products of matrices reach the speed of torch's in its best order of memory, and no more."""
+third: {gradient}"""
+
+
+def _kept(speed: pd.DataFrame) -> str:
+    rows = speed[speed["layers"] == KEPT].set_index("work")
+    before = speed[speed["layers"] == HANDED_BACK].set_index("work")
+    if rows.empty:
+        return ""  # of a GPU
+    found = [
+        f"{work}: {row['ratio']:.2f} times as fast, {row['process_mb'] / before.loc[work, 'process_mb']:.2f} times "
+        "as much memory of the process"
+        for work, row in rows.iterrows()
+    ]
+    return f"""The command line keeps the memory that it frees, where the C library (glibc) would hand large blocks back
+to the system and get fresh ones at once, which the system fills with zeros. Numbers stay the same;
+`{SWITCH}=0` leaves the library as it is. {"; ".join(found).capitalize()}."""
 
 
 def _growth(growth: pd.DataFrame) -> str:

@@ -8,10 +8,12 @@ stop_at_once()  # what follows takes a while to import
 def main() -> None:
     """The command line as a process of its own, which ends with the workflow that started it."""
     from derainbench.cli import main as command_line
+    from derainbench.foundation.freed_memory import keep_freed_memory
     from derainbench.foundation.owner import end_with_owner
 
     stop_orderly()
     end_with_owner()
+    keep_freed_memory()
     command_line()
 
 

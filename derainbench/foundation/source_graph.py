@@ -25,6 +25,7 @@ NEUTRAL = {
     "derainbench.foundation.errors": "one kind of exception",
     "derainbench.foundation.suggestions": "the wording of messages",
     "derainbench.foundation.progress": "progress bars",
+    "derainbench.foundation.freed_memory": "where freed memory goes, not what is computed in it",
     "derainbench.foundation.files": "how files are written and hashed, not what is in them",
     "derainbench.foundation.outputs": "which files may be replaced, not what is in them",
     "derainbench.foundation.locks": "who may write, not what",

@@ -1,4 +1,9 @@
-"""The gradient of convolutions' weights where channels lie beside each other in memory."""
+"""The gradient of convolutions' weights where channels lie beside each other in memory.
+
+torch computes it with oneDNN. Where the processor has AVX-512 that is fast in this order of memory; where it
+has not, products of matrices are faster. With AVX-512 they are not: MKL, which computes them, uses AVX2 on AMD's
+processors whatever they have.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +21,9 @@ PIXELS = 2048  # of a product of matrices: 96 channels of input and gradient are
 class Convolution3x3(torch.autograd.Function):
     """[N,C,H,W], [O,C,3,3] -> [N,O,H,W], stride 1, with channels last.
 
-    Forward and towards the input as torch does it. Its gradient of the weights takes up to twice as long
-    in this order of memory as in the plain one; here it is a product of matrices for each of the nine
-    places of the kernel.
+    Forward and towards the input as torch does it. Without AVX-512 its gradient of the weights takes up to
+    twice as long in this order of memory as in the plain one; here it is a product of matrices for each
+    of the nine places of the kernel.
     """
 
     @staticmethod
@@ -81,6 +86,7 @@ class FastConv2d(layer.Conv2d):
     def _suits(self, x: torch.Tensor) -> bool:
         return (
             suits_loops(x)
+            and torch.backends.cpu.get_cpu_capability() != "AVX512"
             and self.kernel_size == (3, 3)
             and self.stride == self.padding == self.dilation == (1, 1)
             and self.bias is None
