@@ -54,7 +54,9 @@ def check(model: type[Model], values: Any, source: str) -> Model:
             )
         else:
             reason = problem["msg"].removeprefix("Value error, ")
-            if problem["type"] != "missing":
+            # What is wrong of several values together names them itself.
+            together = problem["type"] == "value_error" and isinstance(problem["input"], dict)
+            if problem["type"] != "missing" and not together:
                 reason += f" (found {shown(problem['input'])})"
         raise BenchError(f"{source}: {f'{key}: ' if key else ''}{reason}") from error
 
