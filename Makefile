@@ -9,6 +9,9 @@ PYTEST := -n 2 --dist loadfile --no-loadscope-reorder --durations=10 --durations
 NAME ?= smoke
 ARCHIVE ?= results/$(NAME).zip
 OUT ?= results/replayed
+# Bytecode is kept, whatever the caller's environment says: packages are installed without (see below), and each
+# process would compile anew all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 # Rules call `derainbench` and `python` by name: the ones of .venv.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
@@ -95,7 +98,7 @@ clean: ## delete the results of runs; results/reference stays
 # Packages that come as source alone are built with the locked setuptools, so it goes first: nothing
 # is installed or run that has no hash in the lock. The lock is complete, so pip resolves nothing: with
 # hashes it stumbles over extras (`coverage[toml]`) if it does. Nor does it compile: Python does so at
-# a module's first import, and of most packages few modules are ever imported.
+# a module's first import and keeps that, and of most packages few modules are ever imported.
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "derainbench needs Python 3.11 or newer, not " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
 	@cmp -s requirements.lock $@ || { \
