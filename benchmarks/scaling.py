@@ -185,11 +185,15 @@ def growth(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _shown(table: pd.DataFrame) -> str:
+    return table.astype(object).where(table.notna(), "").to_markdown(index=False)
+
+
 def main(base: Path) -> None:
     """Measures and writes the tables."""
     table = measurements(base.resolve())
     write_text(OUT / "scaling.csv", table.to_csv(index=False))
-    write_text(OUT / "scaling.md", growth(table).fillna("").to_markdown(index=False) + "\n")
+    write_text(OUT / "scaling.md", _shown(growth(table)) + "\n")
     files = [f for f in base.rglob("*.csv") if f.is_file()]
     provenance.write_record(OUT / "scaling.csv", inputs={base.name: digest_of(files, base)})
 

@@ -3,11 +3,13 @@
 import sys
 
 import pandas as pd
+import pytest
 from helpers import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import speed_page
+from speed_processes import Measuring
 
 
 def test_the_page_is_the_one_of_the_kept_tables():
@@ -25,3 +27,24 @@ def test_targets_are_called_reached_or_not_by_their_numbers(tmp_path):
         page = speed_page.document(tmp_path)
         (line,) = (line for line in page.splitlines() if line.startswith("| training step, ratio"))
         assert line.split("|")[-2].strip() == word
+
+
+@pytest.mark.parametrize(
+    ("layers", "process", "work"),
+    [
+        ("reference", "hands back", "reference"),
+        ("attention", "hands back", "attention"),
+        ("fast", "keeps", "fast"),
+        (speed_page.KEPT, "keeps", "reference"),
+        (speed_page.SEVERAL, "keeps", speed_page.SEVERAL),
+        (speed_page.SEVERAL + speed_page.HANDED_BACK, "hands back", speed_page.SEVERAL),
+    ],
+)
+def test_the_yardstick_hands_memory_back_and_what_the_command_line_does_keeps_it(
+    layers, process, work
+):
+    measuring = object.__new__(Measuring)
+    measuring._of = {False: "hands back", True: "keeps"}
+    assert measuring._process(layers) == (process, work)
+    measuring._of = {True: "of a GPU"}
+    assert measuring._process(layers) == ("of a GPU", work)
