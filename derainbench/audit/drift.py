@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from derainbench.audit.retraining import OtherWeights, best_epochs, other_weights
-from derainbench.catalog.tolerances import LEVELS, Level, Rule, Tolerances
+from derainbench.catalog.tolerances import LEVELS, Level, Rule, Tolerance, Tolerances
 from derainbench.foundation.documents import read_json_file
 from derainbench.foundation.errors import BenchError
 from derainbench.foundation.frames import as_markdown, markdown_text, read_csv, records
@@ -174,13 +174,15 @@ def _compare_file(
     if not {*rule.key} <= {*ours} & {*theirs}:  # already said: no row can be found again
         return result
     result.reference_rows, result.result_rows = _rows(ours, rule.key), _rows(theirs, rule.key)
+    levels: dict[bool, Level] = {True: result.level, False: "same"}
+    of = {t: {c: tolerances.of(rule, c, level) for c in both} for t, level in levels.items()}
     for key in dict.fromkeys([*result.reference_rows, *result.result_rows]):
         if key not in result.result_rows:
             drift = ("a row", NONE, "missing row")
         elif key not in result.reference_rows:
             drift = (NONE, "a row", "extra row")
         else:
-            _compare_row(result, key, rule, tolerances)
+            _compare_row(result, key, of[rule.trained(result.reference_rows[key])])
             continue
         result.drifts.append(Drift(file, named(rule.key, key), "", *drift))
     return result
@@ -201,10 +203,9 @@ def _whole_columns(
         yield Drift(file, "", column, *drift)
 
 
-def _compare_row(result: FileComparison, key: Key, rule: Rule, tolerances: Tolerances) -> None:
+def _compare_row(result: FileComparison, key: Key, of: dict[str, Tolerance]) -> None:
     ours, theirs = result.reference_rows[key], result.result_rows[key]
-    for column in result.columns:
-        tolerance = tolerances.of(rule, column, ours, result.level)
+    for column, tolerance in of.items():
         if tolerance.ignored:
             continue
         result.values += 1

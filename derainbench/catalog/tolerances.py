@@ -175,14 +175,14 @@ class Tolerances(Strict):
         """The name of a column's tolerance; none if it is exact."""
         return next((n for p, n in rule.columns.items() if fnmatchcase(column, p)), None)
 
-    def of(self, rule: Rule, column: str, row: dict[str, str], level: Level) -> Tolerance:
-        """The tolerance of a cell."""
+    def of(self, rule: Rule, column: str, level: Level) -> Tolerance:
+        """The tolerance of a column's cells; ``level`` is "same" where no training enters the row."""
         name = self.name_of(rule, column)
-        return self.tolerances[name].of(level if rule.trained(row) else "same") if name else EXACT
+        return self.tolerances[name].of(level) if name else EXACT
 
     def compares(self, rule: Rule, column: str) -> bool:
         """Whether a column matters at all."""
-        return not self.of(rule, column, {}, "same").ignored
+        return not self.of(rule, column, "same").ignored
 
 
 def _by_kind(file: str) -> str:
