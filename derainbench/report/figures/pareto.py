@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -27,6 +28,8 @@ from derainbench.results.scores import read_scores
 
 LARGEST_AREA = 1200.0  # points^2, for the model with the most MACs
 UNKNOWN_AREA = 60.0  # points^2, where MACs are not known
+NAMES_THAT_FIT = 12  # of more networks the points are numbered
+HEIGHT_OF_NUMBERED, LONGEST_NAME = 5.2, 44  # inches; characters of a line of the key
 ITERATIONS = 300  # of placing names; a limit in seconds would draw differently on a busy machine
 
 NOTHING = "no run on this set names its network"
@@ -106,14 +109,17 @@ def about_images_of_others(config: Config) -> str:
 def pareto(config: Config) -> Figure:
     """Parameters (log scale) against PSNR; a circle's area is proportional to dense MACs.
 
-    Filled circles were measured here; dashed ones are published numbers of unknown protocol.
+    Filled circles were measured here; dashed ones are published numbers of unknown protocol. Names stand
+    beside the circles, or where they are too many for that in a key below, by number.
     """
     measured, published = pareto_points(config), published_points(config)
     points = pd.concat([measured, published], ignore_index=True)
     images = _chosen(config)["image"].nunique()
     per_gmac = LARGEST_AREA / points["gmacs_256"].max()
+    numbered = len(points) > NAMES_THAT_FIT
     # Every name beyond six wants room of its own.
-    figure, axes = plt.subplots(figsize=(5.6, 3.9 + 0.25 * max(0, len(points) - 6)))
+    height = HEIGHT_OF_NUMBERED if numbered else 3.9 + 0.25 * max(0, len(points) - 6)
+    figure, axes = plt.subplots(figsize=(5.6, height))
     axes.set_ylabel(f"PSNR (dB), protocol {config.figures.protocol}")
     axes.set_xlabel("Parameters (log scale)")
     title = f"{config.figures.dataset} test, {images} images"
@@ -123,7 +129,9 @@ def pareto(config: Config) -> Figure:
         return figure
     axes.set_xscale("log")
     points["area"] = (points["gmacs_256"] * per_gmac).fillna(UNKNOWN_AREA)
+    points["name"] = [str(i + 1) for i in points.index] if numbered else points["title"]
     colours = iter(palette(len(measured)))
+    circles = []
     for _, point in points.iterrows():
         filled = {
             "color": next(colours, None),
@@ -134,6 +142,9 @@ def pareto(config: Config) -> Figure:
         hollow = {"facecolor": "none", "edgecolor": "black", "linestyle": "--", "linewidth": 1}
         look = hollow if point["published"] else filled
         axes.scatter(point["parameters"], point["psnr"], s=point["area"], **look)
+        if numbered:
+            label = textwrap.fill(f"{point['name']}  {point['title']}", LONGEST_NAME)
+            circles.append(axes.scatter([], [], s=UNKNOWN_AREA, label=label, **look))
         axes.plot(point["parameters"], point["psnr"], ".", color="black", markersize=3)
     if len(published) > 1:
         axes.plot(published["parameters"], published["psnr"], ":", color="black", linewidth=0.8)
@@ -143,12 +154,21 @@ def pareto(config: Config) -> Figure:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1e4 else (1,)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.xaxis.set_minor_formatter(NullFormatter())
+    if numbered:
+        figure.legend(
+            handles=circles,
+            loc="upper left",
+            bbox_to_anchor=(0.02, 0.0),
+            ncol=2,
+            frameon=False,
+            fontsize=7.5,
+        )
     _area_legend(axes, points["gmacs_256"].max(), per_gmac, dashed=not published.empty)
     return figure
 
 
 def _label(axes: Axes, points: pd.DataFrame) -> None:
-    """Writes the methods' names clear of the circles and of each other."""
+    """Writes the methods' names, or numbers, clear of the circles and of each other."""
     from adjustText import adjust_text  # takes a second, and who reads points does not draw them
 
     axes.autoscale_view()
@@ -173,7 +193,7 @@ def _label(axes: Axes, points: pd.DataFrame) -> None:
     texts = [
         axes.text(x, y, title, **readable)
         for (x, y), title in zip(
-            axes.transData.inverted().transform(starts), points["title"], strict=True
+            axes.transData.inverted().transform(starts), points["name"], strict=True
         )
     ]
     adjust_text(
