@@ -23,6 +23,7 @@ from speed_works import FEW, TILING, Machine, macs, network
 from torch import nn
 
 from derainbench.catalog.protocols import protocols
+from derainbench.evaluation.inference import TILE_BATCH
 from derainbench.foundation import provenance
 from derainbench.foundation.device import prepare
 from derainbench.foundation.files import write_text
@@ -56,18 +57,18 @@ def tables(machine: Machine, repeats: int, peak: float) -> pd.DataFrame:
     tile = torch.rand(1, 3, TILING.side, TILING.side, device=machine.device)
     of_step, of_tile = 3 * 2 * macs(model, crops), 2 * macs(model, tile)
     side, image = TILING.side, "x".join(map(str, machine.sides))
-    with ExitStack() as stack:
-        measuring = Measuring(machine, stack)
-        rows = [
-            *measuring.compared(
-                "scoring", f"scoring a pair of 321x481, {len(protocols())} protocols", repeats
-            ),
-            *measuring.compared(
-                "training", f"training step, {machine.batch} of 64x64", repeats, of_step, peak
-            ),
-            *measuring.compared("tile", f"one tile of {side}x{side}", repeats, of_tile, peak),
-            *measuring.compared("image", f"image of {image}, tiled", repeats),
-        ]
+    half = "x".join(str(length // 2) for length in machine.sides)
+    kinds: list[tuple[str, str, float]] = [
+        ("scoring", f"scoring a pair of 321x481, {len(protocols())} protocols", 0),
+        ("training", f"training step, {machine.batch} of 64x64", of_step),
+        ("tile", f"one tile of {side}x{side}", of_tile),
+        ("image", f"image of {image}, tile by tile", 0),
+        ("several", f"image of {half}, {TILE_BATCH} tiles a pass", 0),
+    ]
+    rows = []
+    for kind, work, operations in kinds:
+        with ExitStack() as stack:
+            rows += Measuring(machine, stack).compared(kind, work, repeats, operations, peak)
     table = pd.DataFrame(rows)
     reference = table.loc[table["layers"] == "reference"].set_index("work")["psnr"]
     table["psnr_difference_db"] = table["psnr"] - table["work"].map(reference)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import statistics
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from speed_page import HANDED_BACK, KEPT, SEVERAL
+from speed_page import HANDED_BACK, KEPT
 from speed_works import RESTORED, WORKS, Machine, Work, photograph, psnr
 
 from derainbench.foundation.device import prepare
@@ -24,7 +25,8 @@ _machine: list[Machine] = []  # of a process that measures
 class Measuring:
     """Processes that measure: one that hands freed memory back as the C library does, one that keeps it.
 
-    A process cannot go from one to the other. On a GPU there is one: its memory is no matter of the
+    A process cannot go from one to the other; and both are fresh for every kind of work, for what a process
+    has freed before decides what the C library does. On a GPU there is one: its memory is no matter of the
     C library's.
     """
 
@@ -46,12 +48,11 @@ class Measuring:
         return self._of[not (hands_back and False in self._of)], name
 
     def works(self, kind: str) -> list[str]:
-        """The works of a kind, the reference first, and what the memory alone makes of them."""
+        """The works of a kind, the yardstick first, and what the memory alone makes of it."""
         first, *others = self._of[True].submit(_names, kind).result()
         if False not in self._of:
             return [first, *others]
-        batches = [name + HANDED_BACK for name in others if name.startswith(SEVERAL)]
-        return [first, KEPT, *batches, *others]
+        return [first, KEPT, *others] if first == "reference" else [first + HANDED_BACK, first]
 
     def in_turn(self, kind: str, repeats: int) -> dict[str, list[float]]:
         """Seconds of each work, one of every kind after the other, ``repeats`` times.
@@ -69,8 +70,9 @@ class Measuring:
     def compared(
         self, kind: str, work: str, repeats: int, operations: float = 0, peak: float = 1
     ) -> list[dict[str, Any]]:
-        """Rows of the table: every work of a kind against the one called "reference"."""
+        """Rows of the table: every work of a kind against the first."""
         taken = self.in_turn(kind, repeats)
+        yardstick = next(iter(taken.values()))
         rows = []
         for layers, found in taken.items():
             pool, name = self._process(layers)
@@ -79,7 +81,7 @@ class Measuring:
             if looked_into:
                 share, memory = pool.submit(_profiled, kind, name).result()
             seconds = statistics.median(found)
-            pairs = zip(taken["reference"], found, strict=True)
+            pairs = zip(yardstick, found, strict=True)
             rows.append(
                 {
                     "work": work,
@@ -89,6 +91,7 @@ class Measuring:
                     "in_convolutions": share,
                     "of_peak": operations / seconds / 1e9 / peak if operations else np.nan,
                     "memory_mb": memory,
+                    "process_mb": pool.submit(_most_memory).result(),
                 }
             )
             if kind == "image":
@@ -118,6 +121,11 @@ def _seconds(kind: str, name: str) -> float:
 
 def _profiled(kind: str, name: str) -> tuple[float, float]:
     return _machine[0].profiled(_works(kind)[name])
+
+
+def _most_memory() -> float:
+    """What this process held of the machine's memory at most (MB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _psnr(name: str) -> float:

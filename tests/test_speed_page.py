@@ -36,8 +36,8 @@ def test_targets_are_called_reached_or_not_by_their_numbers(tmp_path):
         ("attention", "hands back", "attention"),
         ("fast", "keeps", "fast"),
         (speed_page.KEPT, "keeps", "reference"),
-        (speed_page.SEVERAL, "keeps", speed_page.SEVERAL),
-        (speed_page.SEVERAL + speed_page.HANDED_BACK, "hands back", speed_page.SEVERAL),
+        ("exact", "keeps", "exact"),
+        ("exact" + speed_page.HANDED_BACK, "hands back", "exact"),
     ],
 )
 def test_the_yardstick_hands_memory_back_and_what_the_command_line_does_keeps_it(

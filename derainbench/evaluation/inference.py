@@ -43,9 +43,8 @@ def describe(card: ModelCard, mode: str | None) -> dict[str, Any]:
 def tiles_in_a_pass(device: torch.device, layers: Layers) -> int:
     """How many tiles go through a model together, if they are small.
 
-    On a CPU single tiles are faster, which ``benchmarks/speed.py`` measures: eight of them leave its
-    caches. But eight and one differ in the last bit, so that only the layers that change bits
-    anyway are given one.
+    On a CPU eight win nothing over one and take more memory (``benchmarks/speed.py``). But eight and one differ
+    in the last bit, so that only the layers that change bits anyway are given one.
     """
     return 1 if device.type == "cpu" and layers == "fast" else TILE_BATCH
 
