@@ -23,6 +23,7 @@ PAGE = ROOT / "docs" / "speed.md"
 KEPT, HANDED_BACK = "reference, freed memory kept", ", freed memory handed back"
 # Ratio, share outside of convolutions, memory against the reference: what the fast layers aim at.
 TRAINING = {"ratio": 1.25, "outside": 0.12, "memory": 0.70}
+RATIO_WITH_AVX512 = 1.6
 IMAGE_RATIO, IMAGE_DECIBELS, SCORING_RATIO = 1.5, 0.002, 5.0
 
 
@@ -123,7 +124,7 @@ def _machine(record: dict[str, Any], speed: pd.DataFrame) -> str:
     machine = record["machine"]
     return (
         f"{machine['processor']}, {machine['cores']} cores, device {speed['device'].iloc[0]}, "
-        f"{record['threads']} thread(s), torch {record['packages']['torch']}, "
+        f"{record['machine'].get('instructions', '')}, {record['threads']} thread(s), torch {record['packages']['torch']}, "
         f"{record['settings']['repeats']} repetition(s), {record['time'][:10]}."
         + (
             " `--quick`: works smaller than full, and of full width but fewer blocks (1, 1, 2 and 1, 1, 1) the "
@@ -168,8 +169,10 @@ def _verdicts(record: dict[str, Any], speed: pd.DataFrame) -> str:
     _, scoring = _pair(speed, "scoring")
     outside, memory = 1 - fast["in_convolutions"], fast["memory_mb"] / reference["memory_mb"]
     before = 1 - reference["in_convolutions"]
+    avx512 = record["machine"].get("instructions") == "AVX512"
+    ratio = RATIO_WITH_AVX512 if avx512 else TRAINING["ratio"]
     aims = [
-        ("training step, ratio", fast["ratio"], TRAINING["ratio"], "at least", "{:.2f}"),
+        ("training step, ratio", fast["ratio"], ratio, "at least", "{:.2f}"),
         ("training step, outside of convolutions", outside, TRAINING["outside"], "at most", "{:.0%}"),
         ("training step, memory by the reference's", memory, TRAINING["memory"], "at most", "{:.0%}"),
         ("image, ratio to tile by tile on the reference layers", image["ratio"], IMAGE_RATIO, "at least", "{:.2f}"),
@@ -188,7 +191,7 @@ def _verdicts(record: dict[str, Any], speed: pd.DataFrame) -> str:
             }
         )
     table = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
-    if record["machine"].get("instructions") == "AVX512":
+    if avx512:
         gradient = "torch computes it itself, as AVX-512 is there."
     else:
         gradient = "nine products of matrices reach the speed of torch's in its best order of memory, and no more."
