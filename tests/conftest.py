@@ -11,6 +11,7 @@ from derainbench.models.weights import weight_metadata
 # Before torch is imported: parallel test processes must not fight over the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,11 @@ import torch
 from bad_server import BadServer, serving, stand_in_for_google
 from helpers import Done, noise, save
 from safetensors.torch import save_file
+
+# In the background of a shell without job control (`make test &`) interrupts are ignored, and would be by
+# the processes that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONG = ("test_tutorial.py", "test_replay.py", "test_workflow.py")
 
