@@ -2,7 +2,7 @@
 
 Feature maps come and go by the megabyte. The C library of most Linux systems (glibc) hands blocks of that size
 back to the system when they are freed, and gets fresh ones, which the system fills with zeros page
-by page at their first use: up to a third of the time of restoring an image in tiles. What is computed stays
+by page at their first use: two fifths of the time of restoring an image in tiles. What is computed stays
 the same; docs/speed.md has what it brings.
 """
 
